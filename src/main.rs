@@ -1,0 +1,2 @@
+//! The `dijkwacht` command.
+fn main() {}
