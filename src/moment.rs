@@ -1,68 +1,439 @@
 //! Instants and days, read strictly.
 //!
 //! Read are: RFC 3339 with `T` or space, zone `Z`, `±hh:mm`, `±hhmm` or none (UTC), 0–9 fraction digits; a bare day;
-//! Unix seconds. 0001-01-01 is no time. Nothing here reads the clock.
+//! Unix seconds. 0001-01-01 is no time. All else is unreadable, never guessed: a second of 60, an hour of 24, small
+//! letters, spaces around it, a number that is no plausible Unix time (`20261122`, milliseconds). Other forms are read by a
+//! [`TimeStyle`], which the operator states. Nothing here reads the clock, nor the system's time zones: jiff's own are built in.
+//!
+//! ```
+//! use dijkwacht::moment::{TimeText, read_time};
+//!
+//! let TimeText::At(moment) = read_time(b"2026-11-22 02:02:03.50+0100", None) else { panic!() };
+//! assert_eq!(moment.id_text(), "2026-11-22T01:02:03.5Z");
+//! assert_eq!(moment.intelmq_text(), "2026-11-22T01:02:03.500000+00:00");
+//! assert_eq!(read_time(b"0001-01-01T00:00:00Z", None), TimeText::None);
+//! assert_eq!(read_time(b"22-11-2026 01:02:03", None), TimeText::Unreadable);
+//! ```
 
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use std::fmt;
 
 /// An instant in UTC, to the nanosecond; years 1..=9999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Moment {/* seconds: i64, nanos: u32 */}
+pub struct Moment {
+    seconds: i64,
+    nanos: u32,
+}
 
 /// What a time field says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TimeText {/* At(Moment), None (empty or 0001-01-01), Unreadable */}
+pub enum TimeText {
+    /// An instant.
+    At(Moment),
+    /// No time: the field is empty or says 0001-01-01, which some producers write for *unknown*.
+    None,
+    /// A time was meant, but cannot be read without guessing.
+    Unreadable,
+}
 
-impl Moment {
-    /// Unix seconds and nanoseconds; `None` outside years 1..=9999.
-    pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
-        todo!()
-    }
-    /// Unix seconds, rounded down.
-    pub fn unix_seconds(self) -> i64 {
-        todo!()
-    }
-    /// The UTC day it lies in.
-    pub fn day(self) -> Day {
-        todo!()
-    }
-    /// Without its fraction.
-    pub fn whole_seconds(self) -> Self {
-        todo!()
-    }
-    /// For ids: `2026-11-22T01:02:03.5Z`, fraction without trailing zeros.
-    pub fn id_text(self) -> String {
-        todo!()
-    }
-    /// As IntelMQ prints it: `2026-11-22T01:02:03+00:00`, six digits if there is a fraction.
-    pub fn intelmq_text(self) -> String {
-        todo!()
+impl TimeText {
+    fn or_unreadable(moment: Option<Moment>) -> Self {
+        moment.map_or(Self::Unreadable, Self::At)
     }
 }
 
-/// How to read times that the default refuses.
-pub struct TimeStyle {/* compiled strftime-like format and IANA zone */}
+/// 0001-01-01T00:00:00Z.
+const SECONDS_MIN: i64 = -62_135_596_800;
+/// 9999-12-31T23:59:59Z.
+const SECONDS_MAX: i64 = 253_402_300_799;
+const DAY_SECONDS: i64 = 86_400;
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+
+impl Moment {
+    /// Unix seconds and nanoseconds; `None` outside years 1..=9999 or for a whole second of nanoseconds.
+    pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
+        let fits = (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) && nanos < NANOS_PER_SECOND;
+        fits.then_some(Self { seconds, nanos })
+    }
+
+    /// Reads RFC 3339 as [`read_time`] does, or a bare day; no Unix seconds. For what a person types.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        match read_date_time(text) {
+            TimeText::At(moment) => Some(moment),
+            TimeText::None | TimeText::Unreadable => None,
+        }
+    }
+
+    /// Unix seconds, rounded down.
+    #[inline]
+    pub fn unix_seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// Nanoseconds since [`Moment::unix_seconds`]: 0..1,000,000,000.
+    #[inline]
+    pub fn subsecond_nanos(self) -> u32 {
+        self.nanos
+    }
+
+    /// The UTC day it lies in.
+    pub fn day(self) -> Day {
+        Day { number: self.seconds.div_euclid(DAY_SECONDS) as i32 }
+    }
+
+    /// Without its fraction.
+    pub fn whole_seconds(self) -> Self {
+        Self { nanos: 0, ..self }
+    }
+
+    /// For ids: `2026-11-22T01:02:03.5Z`, fraction without trailing zeros.
+    pub fn id_text(self) -> String {
+        let mut text = self.seconds_text();
+        if self.nanos > 0 {
+            push_fraction(&mut text, self.nanos, 9);
+            text.truncate(text.trim_end_matches('0').len());
+        }
+        text.push('Z');
+        text
+    }
+
+    /// As IntelMQ prints it: `2026-11-22T01:02:03+00:00`, six digits if there is a fraction.
+    ///
+    /// Python knows no nanoseconds: digits beyond the sixth are cut off, and what is then zero is no fraction.
+    pub fn intelmq_text(self) -> String {
+        let mut text = self.seconds_text();
+        let micros = self.nanos / 1_000;
+        if micros > 0 {
+            push_fraction(&mut text, micros, 6);
+        }
+        text.push_str("+00:00");
+        text
+    }
+
+    /// `2026-11-22T01:02:03`
+    fn seconds_text(self) -> String {
+        let mut text = String::with_capacity("2026-11-22T01:02:03.000000000+00:00".len());
+        self.day().push_text(&mut text);
+        let second = self.seconds.rem_euclid(DAY_SECONDS) as u32;
+        text.push('T');
+        push_digits(&mut text, second / 3600, 2);
+        text.push(':');
+        push_digits(&mut text, second / 60 % 60, 2);
+        text.push(':');
+        push_digits(&mut text, second % 60, 2);
+        text
+    }
+}
+
+impl fmt::Display for Moment {
+    /// RFC 3339 in UTC, as [`Moment::id_text`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.id_text())
+    }
+}
+
+fn push_fraction(text: &mut String, value: u32, digits: u32) {
+    text.push('.');
+    push_digits(text, value, digits);
+}
+
+/// Exactly `digits` digits, with leading zeros.
+fn push_digits(text: &mut String, value: u32, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = value / 10u32.pow(place) % 10;
+        text.push(char::from(b'0' + digit as u8));
+    }
+}
 
 /// Reads one time field strictly; `style` replaces the default reading.
 pub fn read_time(text: &[u8], style: Option<&TimeStyle>) -> TimeText {
-    todo!()
+    if text.is_empty() {
+        return TimeText::None;
+    }
+    match style {
+        Some(style) => style.read(text),
+        None if text.iter().all(u8::is_ascii_digit) => read_unix(text, b""),
+        None => read_date_time(text),
+    }
 }
 
-/// A UTC day.
+/// Fewest digits of Unix seconds: from 1973-03-03 on. Fewer are more likely a day (`20261122`) or a counter.
+const UNIX_DIGITS_MIN: usize = 9;
+/// Most digits of Unix seconds: to 2286-11-20. More are milliseconds or finer.
+const UNIX_DIGITS_MAX: usize = 10;
+
+/// Reads Unix seconds and the microseconds that ZMap writes beside them (`timestamp_ts`, `timestamp_us`).
+///
+/// Seconds have 9 or 10 digits, so that neither a day without dashes nor milliseconds are taken for them. Empty
+/// microseconds are none; else they are a whole number below 1,000,000.
+pub fn read_unix(seconds: &[u8], micros: &[u8]) -> TimeText {
+    if seconds.is_empty() {
+        return TimeText::None;
+    }
+    let read = || {
+        let plausible = (UNIX_DIGITS_MIN..=UNIX_DIGITS_MAX).contains(&seconds.len()) && seconds[0] != b'0';
+        let seconds = if plausible { read_number(seconds)? } else { return None };
+        let micros = match micros.len() {
+            0 => 0,
+            1..=6 => read_number(micros)?,
+            _ => return None,
+        };
+        Moment::from_unix(i64::from(seconds), u32::try_from(micros).ok()? * 1_000)
+    };
+    TimeText::or_unreadable(read())
+}
+
+/// Reads RFC 3339, with the liberties of the module's page, or a bare day.
+fn read_date_time(text: &[u8]) -> TimeText {
+    let Some((date, rest)) = text.split_at_checked("2026-11-22".len()) else { return TimeText::Unreadable };
+    let Some(day) = Day::read(date) else { return TimeText::Unreadable };
+    let Some((seconds, nanos, zone)) = read_clock(rest) else { return TimeText::Unreadable };
+    if day == Day::FIRST {
+        return TimeText::None;
+    }
+    let seconds = i64::from(day.number) * DAY_SECONDS + i64::from(seconds) - i64::from(zone);
+    TimeText::or_unreadable(Moment::from_unix(seconds, nanos))
+}
+
+/// Reads what follows the day: seconds of the day, nanoseconds, seconds east of UTC. Nothing at all is midnight.
+fn read_clock(text: &[u8]) -> Option<(u32, u32, i32)> {
+    let Some((&separator, rest)) = text.split_first() else { return Some((0, 0, 0)) };
+    let (clock, rest) = rest.split_at_checked("01:02:03".len())?;
+    let &[h1, h2, b':', m1, m2, b':', s1, s2] = clock else { return None };
+    let (hour, minute, second) = (two_digits(h1, h2)?, two_digits(m1, m2)?, two_digits(s1, s2)?);
+    if !matches!(separator, b'T' | b' ') || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let (nanos, rest) = match rest.split_first() {
+        Some((b'.', rest)) => read_fraction(rest)?,
+        _ => (0, rest),
+    };
+    Some((hour * 3600 + minute * 60 + second, nanos, read_zone(rest)?))
+}
+
+/// Reads 1–9 digits as nanoseconds, and returns what follows them.
+fn read_fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(length);
+    if !(1..=9).contains(&length) {
+        return None;
+    }
+    let value = u32::try_from(read_number(digits)?).ok()?;
+    Some((value * 10u32.pow(9 - length as u32), rest))
+}
+
+/// Reads the zone as seconds east of UTC; an absent one is UTC.
+fn read_zone(text: &[u8]) -> Option<i32> {
+    let (sign, hour, minute) = match *text {
+        [] | [b'Z'] => return Some(0),
+        [sign, h1, h2, b':', m1, m2] | [sign, h1, h2, m1, m2] => {
+            (sign, two_digits(h1, h2)?, two_digits(m1, m2)?)
+        }
+        _ => return None,
+    };
+    let seconds = (hour * 3600 + minute * 60) as i32;
+    match sign {
+        _ if hour > 23 || minute > 59 => None,
+        b'+' => Some(seconds),
+        b'-' => Some(-seconds),
+        _ => None,
+    }
+}
+
+fn two_digits(tens: u8, ones: u8) -> Option<u32> {
+    let both = tens.is_ascii_digit() && ones.is_ascii_digit();
+    both.then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+}
+
+/// Reads up to 10 digits.
+fn read_number(text: &[u8]) -> Option<i64> {
+    let digits = (1..=10).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| text.iter().fold(0, |value, &digit| value * 10 + i64::from(digit - b'0')))
+}
+
+/// How to read times that the default refuses: a strftime-like format and the zone of what it reads.
+///
+/// ```
+/// use dijkwacht::moment::{TimeStyle, TimeText, read_time};
+///
+/// let style = TimeStyle::new("%d-%m-%Y %H:%M", "Europe/Amsterdam").unwrap();
+/// let TimeText::At(moment) = read_time(b"22-11-2026 02:02", Some(&style)) else { panic!() };
+/// assert_eq!(moment.id_text(), "2026-11-22T01:02:00Z");
+/// ```
+///
+/// A local time that does not exist (the hour that summer time skips) or exists twice (the hour that it repeats) is
+/// unreadable. An offset in the text (`%z`) wins over the zone. A format without hours reads midnight.
+#[derive(Clone, Debug)]
+pub struct TimeStyle {
+    format: String,
+    zone: TimeZone,
+}
+
+/// Why a format and zone are no [`TimeStyle`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeStyleError {
+    /// No IANA time zone of that name is known.
+    UnknownZone(String),
+    /// The format has a directive that does not exist.
+    BadFormat {
+        /// The format as given.
+        format: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The format does not say which instant is meant.
+    Incomplete(String),
+}
+
+impl fmt::Display for TimeStyleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownZone(zone) => {
+                write!(
+                    f,
+                    "unknown time zone \"{}\" (write an IANA name such as Europe/Amsterdam, or UTC)",
+                    zone.escape_debug()
+                )
+            }
+            Self::BadFormat { format, reason } => {
+                write!(
+                    f,
+                    "time format \"{}\" cannot be used: {reason} (write one such as %d-%m-%Y %H:%M:%S)",
+                    format.escape_debug()
+                )
+            }
+            Self::Incomplete(format) => write!(
+                f,
+                "time format \"{}\" does not tell which instant is meant (it needs year, month and day, and %p beside %I; such as %d-%m-%Y %H:%M:%S)",
+                format.escape_debug()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TimeStyleError {}
+
+impl TimeStyle {
+    /// From a format as strftime writes it and the name of an IANA time zone.
+    pub fn new(format: &str, zone: &str) -> Result<Self, TimeStyleError> {
+        let unknown = |_| TimeStyleError::UnknownZone(zone.to_owned());
+        let style =
+            Self { format: format.to_owned(), zone: TimeZoneDatabase::bundled().get(zone).map_err(unknown)? };
+        style.check()?;
+        Ok(style)
+    }
+
+    /// Writes a known time in the format and reads it back: what is lost then, is missing in the format.
+    fn check(&self) -> Result<(), TimeStyleError> {
+        let bad = |reason: jiff::Error| TimeStyleError::BadFormat {
+            format: self.format.clone(),
+            reason: reason.to_string(),
+        };
+        let known = DateTime::new(2026, 11, 22, 13, 14, 15, 0).map_err(bad)?;
+        let zoned = self.zone.to_ambiguous_zoned_datetime(known).unambiguous().map_err(bad)?;
+        let written = strtime::format(&self.format, &zoned).map_err(bad)?;
+        let found = self.read(written.as_bytes());
+        let close =
+            [(13, 14, 15), (13, 14, 0), (13, 0, 0), (0, 0, 0)].into_iter().any(|(hour, minute, second)| {
+                let time = DateTime::new(2026, 11, 22, hour, minute, second, 0).ok();
+                time.is_some_and(|time| found == TimeText::or_unreadable(self.in_zone(time)))
+            });
+        if close { Ok(()) } else { Err(TimeStyleError::Incomplete(self.format.clone())) }
+    }
+
+    fn read(&self, text: &[u8]) -> TimeText {
+        let Ok(parsed) = strtime::parse(&self.format, text) else { return TimeText::Unreadable };
+        if parsed.to_date().is_ok_and(|date| Day::of(date) == Day::FIRST) {
+            return TimeText::None;
+        }
+        let stamped = parsed.to_timestamp().ok().map(|stamp| (stamp.as_second(), stamp.subsec_nanosecond()));
+        let moment = match stamped {
+            Some((seconds, nanos)) => moment_of(seconds, nanos),
+            None => parsed.to_datetime().ok().and_then(|local| self.in_zone(local)),
+        };
+        TimeText::or_unreadable(moment)
+    }
+
+    /// The instant of a local time; `None` if there is none or if there are two.
+    fn in_zone(&self, local: DateTime) -> Option<Moment> {
+        let stamp = self.zone.to_ambiguous_timestamp(local).unambiguous().ok()?;
+        moment_of(stamp.as_second(), stamp.subsec_nanosecond())
+    }
+}
+
+/// From jiff's parts, whose nanoseconds are negative before 1970.
+fn moment_of(seconds: i64, nanos: i32) -> Option<Moment> {
+    let borrow = i64::from(nanos < 0);
+    let nanos = i64::from(nanos) + borrow * i64::from(NANOS_PER_SECOND);
+    Moment::from_unix(seconds - borrow, u32::try_from(nanos).ok()?)
+}
+
+/// A UTC day; years 1..=9999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Day {/* days since 1970-01-01: i32 */}
+pub struct Day {
+    /// Since 1970-01-01.
+    number: i32,
+}
 
 impl Day {
-    /// Reads `2026-11-22`.
+    /// 0001-01-01.
+    pub const FIRST: Self = Self { number: (SECONDS_MIN / DAY_SECONDS) as i32 };
+    /// 9999-12-31.
+    pub const LAST: Self = Self { number: (SECONDS_MAX / DAY_SECONDS) as i32 };
+
+    /// Reads `2026-11-22`, a day that exists, in that form alone.
     pub fn read(text: &[u8]) -> Option<Self> {
-        todo!()
+        let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
+        let year = two_digits(y1, y2)? * 100 + two_digits(y3, y4)?;
+        if year == 0 {
+            return None;
+        }
+        Date::new(year as i16, two_digits(m1, m2)? as i8, two_digits(d1, d2)? as i8).ok().map(Self::of)
     }
+
     /// Days since 1970-01-01.
+    #[inline]
     pub fn number(self) -> i32 {
-        todo!()
+        self.number
     }
-    /// From days since 1970-01-01.
+
+    /// From days since 1970-01-01; the nearest day of years 1..=9999.
     pub fn from_number(number: i32) -> Self {
-        todo!()
+        Self { number: number.clamp(Self::FIRST.number, Self::LAST.number) }
+    }
+
+    /// Its first instant.
+    pub fn start(self) -> Moment {
+        Moment { seconds: i64::from(self.number) * DAY_SECONDS, nanos: 0 }
+    }
+
+    fn of(date: Date) -> Self {
+        let since = date.duration_since(Date::constant(1970, 1, 1));
+        Self { number: (since.as_secs() / DAY_SECONDS) as i32 }
+    }
+
+    fn date(self) -> Date {
+        let start = jiff::Timestamp::from_second(self.start().seconds).expect("a Day lies in years 1..=9999");
+        Offset::UTC.to_datetime(start).date()
+    }
+
+    fn push_text(self, text: &mut String) {
+        let date = self.date();
+        push_digits(text, date.year() as u32, 4);
+        text.push('-');
+        push_digits(text, date.month() as u32, 2);
+        text.push('-');
+        push_digits(text, date.day() as u32, 2);
+    }
+}
+
+impl fmt::Display for Day {
+    /// `2026-11-22`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity("2026-11-22".len());
+        self.push_text(&mut text);
+        f.pad(&text)
     }
 }
