@@ -15,9 +15,10 @@
 //! assert_eq!(read_time(b"22-11-2026 01:02:03", None), TimeText::Unreadable);
 //! ```
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
-use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
 
 /// An instant in UTC, to the nanosecond; years 1..=9999.
@@ -48,6 +49,7 @@ impl TimeText {
 const SECONDS_MIN: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z.
 const SECONDS_MAX: i64 = 253_402_300_799;
+const EPOCH: Date = Date::constant(1970, 1, 1);
 const DAY_SECONDS: i64 = 86_400;
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
@@ -345,6 +347,9 @@ impl TimeStyle {
 
     fn read(&self, text: &[u8]) -> TimeText {
         let Ok(parsed) = strtime::parse(&self.format, text) else { return TimeText::Unreadable };
+        if parsed.iana_time_zone().is_some() {
+            return TimeText::Unreadable; // a zone in the text would contradict ours
+        }
         if parsed.to_date().is_ok_and(|date| Day::of(date) == Day::FIRST) {
             return TimeText::None;
         }
@@ -410,13 +415,13 @@ impl Day {
     }
 
     fn of(date: Date) -> Self {
-        let since = date.duration_since(Date::constant(1970, 1, 1));
+        let since = date.duration_since(EPOCH);
         Self { number: (since.as_secs() / DAY_SECONDS) as i32 }
     }
 
     fn date(self) -> Date {
-        let start = jiff::Timestamp::from_second(self.start().seconds).expect("a Day lies in years 1..=9999");
-        Offset::UTC.to_datetime(start).date()
+        let since = SignedDuration::from_hours(24 * i64::from(self.number));
+        EPOCH.checked_add(since).expect("a Day lies in years 1..=9999")
     }
 
     fn push_text(self, text: &mut String) {

@@ -160,14 +160,13 @@ pub fn host_name(text: &str) -> Option<String> {
         return None;
     }
     let host = host_of(text.trim_ascii())?;
-    let host = host.strip_suffix('.').unwrap_or(host);
     let mut host = match host.is_ascii() && !has_a_label(host) {
         true => host.to_owned(),
         false => idna::domain_to_ascii(host).ok()?,
     };
     host.make_ascii_lowercase();
     if host.ends_with('.') {
-        host.pop(); // a full stop of another script
+        host.pop();
     }
     is_host(&host).then_some(host)
 }
