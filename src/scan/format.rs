@@ -32,7 +32,7 @@ use std::sync::Arc;
 /// The order is the narrowest first: formats with a sure sign (`zmap`, `shodan`, `zgrab2`, `nuclei`, `masscan`,
 /// `masscan-list`), then any JSON objects (`ndjson`), then any header row (`csv`), then lines (`list`).
 /// `shadowserver` never fits by content.
-pub static FORMATS: &[FormatSpec] = &[];
+pub static FORMATS: &[FormatSpec] = &[super::zmap::SPEC, super::csv::SPEC, super::shadowserver::SPEC];
 
 /// Longest record by default, bytes: 1 MiB.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -424,30 +424,43 @@ pub trait Format: Send + Sync {
         sink: &mut dyn Sink,
         tally: &mut Tally,
     ) -> usize {
-        let kinds = filter.kinds();
-        let mut at = starts.start;
-        while at < starts.end {
-            at = match self.frame(window, at) {
-                Frame::Record { record, next } => {
-                    let (number, start, record) = (tally.count(), record.start, &window.bytes[record]);
-                    match self.keys(record, kinds) {
-                        Ok(keys) if filter.may_hold(&keys) => sink.candidate(number, start, record),
-                        Ok(keys) => tally.miss(keys.subject),
-                        Err(reason) => tally.reject(number, start, reason),
-                    }
-                    next
-                }
-                Frame::Rejected { record_start, reason, next } => {
-                    let number = tally.count();
-                    tally.reject(number, record_start, reason);
-                    next
-                }
-                Frame::Blank { next } => next,
-                Frame::More | Frame::End => break,
-            };
-        }
-        at
+        sweep_frames(self, |at| self.frame(window, at), window, starts, filter, sink, tally)
     }
+}
+
+/// The exact sweep over the frames that `frame` finds, which are those of [`Format::frame`].
+pub(super) fn sweep_frames<F: Format + ?Sized>(
+    format: &F,
+    mut frame: impl FnMut(usize) -> Frame,
+    window: Window<'_>,
+    starts: Range<usize>,
+    filter: &dyn Filter,
+    sink: &mut dyn Sink,
+    tally: &mut Tally,
+) -> usize {
+    let kinds = filter.kinds();
+    let mut at = starts.start;
+    while at < starts.end {
+        at = match frame(at) {
+            Frame::Record { record, next } => {
+                let (number, start, record) = (tally.count(), record.start, &window.bytes[record]);
+                match format.keys(record, kinds) {
+                    Ok(keys) if filter.may_hold(&keys) => sink.candidate(number, start, record),
+                    Ok(keys) => tally.miss(keys.subject),
+                    Err(reason) => tally.reject(number, start, reason),
+                }
+                next
+            }
+            Frame::Rejected { record_start, reason, next } => {
+                let number = tally.count();
+                tally.reject(number, record_start, reason);
+                next
+            }
+            Frame::Blank { next } => next,
+            Frame::More | Frame::End => break,
+        };
+    }
+    at
 }
 
 #[cfg(test)]

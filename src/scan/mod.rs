@@ -4,12 +4,20 @@
 //! end, what their key fields are, and what a whole record says. It knows no owners: what it may skip as *unmatched*
 //! is proven by a [`Filter`] that the matcher gives it.
 
+mod columns;
+mod csv;
+mod delimited;
 mod format;
 mod record;
+mod shadowserver;
+mod shadowserver_types;
+mod zmap;
 
+pub use delimited::COLUMNS_MAX;
 pub use format::{
     BYTE_ORDER_MARK, Column, Description, FORMATS, Field, Filter, Format, FormatError, FormatOptions,
     FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, RECORD_BYTES_MAX, REJECTS_KEPT, RejectedRecord,
     Sink, Take, Tally, Window,
 };
 pub use record::{Finding, Findings, Kind, Reject, Side, Skip, Subject};
+pub use shadowserver::{is_report_type, report_type_of};
