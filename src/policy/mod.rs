@@ -1,58 +1,21 @@
-//! Who is told: pure functions over covering registrations. The user, else the network owner.
+//! Who is told: pure functions over covering registrations.
+//!
+//! The recipient is the user of the system, else the owner of the network. [`choose`] answers that for one day; [`decide`]
+//! asks it for the day of the finding and for the day of the run, and holds what a person must see: a finding without a word
+//! for what is wrong, a conflict, an owner that changed. [`Senders`] says who warns, [`Tlp`] how far the word may go.
+//! [`explain`] gives a reason for each registration, and cannot disagree with [`choose`]: it asks it.
+//!
+//! Nothing here reads a clock, a file or an index beyond the few questions of [`Owners`]. TLP labels are read and written, and
+//! not yet judged; names, AS numbers, assessments and exceptions have their reasons here and no rule yet.
 
-use crate::index::{Claim, Index, OwnerIx};
-use crate::moment::Moment;
-use crate::scan::Finding;
+mod choose;
+mod decide;
+mod decision;
+mod sender;
+mod tlp;
 
-/// Why a person must decide; a closed set, in order of precedence.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum Hold {
-    UnknownType,
-    NoFinding,
-    Future,
-    TooOld,
-    Prefix,
-    Conflict,
-    Moved,
-    NoContact,
-    TlpUnknown,
-    TlpPermission,
-    Assessment,
-    Fuse,
-}
-
-/// Which rule chose the recipient.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum Rule {
-    UserPrefix,
-    UserName,
-    UserAsn,
-    NetworkPrefix,
-    NetworkAsn,
-    Link,
-}
-
-/// One line that a decision writes: under whose name, and which registration says so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Line {
-    pub owner: OwnerIx,
-    pub rule: Rule,
-    pub claim: Claim,
-}
-
-/// What becomes of one finding.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Decision {
-    /// No registration is valid at either time.
-    Unmatched,
-    /// The recipient is told.
-    Share(Line),
-    /// A person decides; at least one line.
-    Hold(Hold, Vec<Line>),
-    /// Policy drops it (assessment); counted.
-    Drop(Line),
-    /// An exception applies; counted.
-    Except(Line),
-}
+pub use choose::{Explanation, Outcome, Owners, Reason, choose, explain};
+pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
+pub use decision::{Decision, Hold, Line, Rule};
+pub use sender::{InOffice, Office, SenderName, SenderNameError, Senders};
+pub use tlp::Tlp;

@@ -1,0 +1,199 @@
+//! What can become of a finding: closed sets, shared by summary, metrics and files.
+
+use crate::index::{Claim, OwnerIx};
+use crate::register::Role;
+use std::fmt;
+
+/// What becomes of one finding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// No registration is valid at either time.
+    Unmatched,
+    /// The recipient is told.
+    Share(Line),
+    /// A person decides; at least one line, the one that would have been told first.
+    Hold(Hold, Vec<Line>),
+    /// Policy drops it (assessment); counted.
+    Drop(Line),
+    /// An exception applies; counted.
+    Except(Line),
+}
+
+impl Decision {
+    /// The lines that it writes or counts: one for each recipient.
+    pub fn lines(&self) -> &[Line] {
+        match self {
+            Self::Unmatched => &[],
+            Self::Share(line) | Self::Drop(line) | Self::Except(line) => std::slice::from_ref(line),
+            Self::Hold(_, lines) => lines,
+        }
+    }
+}
+
+/// One line that a decision writes: under whose name, and which registration says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// The entry that is told. Not always the one of `claim`: an entry without a contact is told through another entry of
+    /// its organisation.
+    pub owner: OwnerIx,
+    /// The rule that chose it.
+    pub rule: Rule,
+    /// The most specific registration of the organisation in the role that won.
+    pub claim: Claim,
+}
+
+/// Why a person must decide; a closed set, in order of precedence: the first that applies is the reason.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Hold {
+    /// A Shadowserver report type that the table does not know.
+    UnknownType,
+    /// Nobody says what is wrong.
+    NoFinding,
+    /// Seen more than a day after the run time.
+    Future,
+    /// Seen too long before the run time (not judged yet).
+    TooOld,
+    /// The record names a prefix, in which another organisation has a registration.
+    Prefix,
+    /// Several organisations have an equal claim.
+    Conflict,
+    /// Between the finding and the run the address went from one organisation to another, or to or from nobody.
+    Moved,
+    /// Nobody of those with a claim has a contact.
+    NoContact,
+    /// The TLP label cannot be read (not judged yet).
+    TlpUnknown,
+    /// The TLP label forbids it (not judged yet).
+    TlpPermission,
+    /// An assessment asks for a person (not judged yet).
+    Assessment,
+    /// More alerts than is usual (not judged yet).
+    Fuse,
+}
+
+impl Hold {
+    /// All, in order of precedence.
+    pub const ALL: [Self; 12] = [
+        Self::UnknownType,
+        Self::NoFinding,
+        Self::Future,
+        Self::TooOld,
+        Self::Prefix,
+        Self::Conflict,
+        Self::Moved,
+        Self::NoContact,
+        Self::TlpUnknown,
+        Self::TlpPermission,
+        Self::Assessment,
+        Self::Fuse,
+    ];
+
+    /// The word for it in summary, metrics and files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownType => "unknown-type",
+            Self::NoFinding => "no-finding",
+            Self::Future => "future",
+            Self::TooOld => "too-old",
+            Self::Prefix => "prefix",
+            Self::Conflict => "conflict",
+            Self::Moved => "moved",
+            Self::NoContact => "no-contact",
+            Self::TlpUnknown => "tlp-unknown",
+            Self::TlpPermission => "tlp-permission",
+            Self::Assessment => "assessment",
+            Self::Fuse => "fuse",
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which rule chose the recipient; a closed set, strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Rule {
+    /// The most specific `user` prefix.
+    UserPrefix,
+    /// The longest `user` domain.
+    UserName,
+    /// A `user` AS number.
+    UserAsn,
+    /// The most specific `network` prefix.
+    NetworkPrefix,
+    /// The `network` AS number.
+    NetworkAsn,
+    /// An organisation that registers on behalf of its members, as the last resort.
+    Link,
+}
+
+impl Rule {
+    /// All, strongest first.
+    pub const ALL: [Self; 6] =
+        [Self::UserPrefix, Self::UserName, Self::UserAsn, Self::NetworkPrefix, Self::NetworkAsn, Self::Link];
+
+    /// The word for it in summary, metrics and files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserPrefix => "user-prefix",
+            Self::UserName => "user-name",
+            Self::UserAsn => "user-asn",
+            Self::NetworkPrefix => "network-prefix",
+            Self::NetworkAsn => "network-asn",
+            Self::Link => "link",
+        }
+    }
+
+    /// What of the finding was looked up, for `extra.match.key`: `address`, `name` or `asn`.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::UserPrefix | Self::NetworkPrefix | Self::Link => "address",
+            Self::UserName => "name",
+            Self::UserAsn | Self::NetworkAsn => "asn",
+        }
+    }
+
+    /// The rule by which a prefix in that role wins.
+    pub(super) const fn of_prefix(role: Role) -> Self {
+        match role {
+            Role::User => Self::UserPrefix,
+            Role::Network => Self::NetworkPrefix,
+            Role::Link => Self::Link,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_sets_are_whole_in_order_and_named_as_in_the_files() {
+        for (at, hold) in Hold::ALL.into_iter().enumerate() {
+            assert_eq!(at, hold as usize);
+        }
+        for (at, rule) in Rule::ALL.into_iter().enumerate() {
+            assert_eq!(at, rule as usize);
+        }
+        assert_eq!(
+            Hold::ALL.map(Hold::as_str).join(", "),
+            "unknown-type, no-finding, future, too-old, prefix, conflict, moved, no-contact, tlp-unknown, \
+             tlp-permission, assessment, fuse"
+        );
+        assert_eq!(
+            Rule::ALL.map(Rule::as_str).join(", "),
+            "user-prefix, user-name, user-asn, network-prefix, network-asn, link"
+        );
+    }
+}

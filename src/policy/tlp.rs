@@ -1,0 +1,157 @@
+//! The Traffic Light Protocol: labels of FIRST's TLP 2.0 (2022), read in any spelling.
+
+use std::fmt;
+
+/// How far a word may go; least strict first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Tlp {
+    /// No limit; TLP 1's WHITE.
+    Clear,
+    /// The community.
+    Green,
+    /// The recipient and its clients.
+    Amber,
+    /// The recipient alone.
+    AmberStrict,
+    /// The persons addressed.
+    Red,
+}
+
+impl Tlp {
+    /// All, least strict first.
+    pub const ALL: [Self; 5] = [Self::Clear, Self::Green, Self::Amber, Self::AmberStrict, Self::Red];
+
+    /// What holds where nobody says anything.
+    pub const DEFAULT: Self = Self::Amber;
+
+    /// Reads a label in any spelling: case, `TLP:` before it, spaces or dashes for the plus; WHITE is CLEAR. `None` for all
+    /// else.
+    ///
+    /// ```
+    /// use dijkwacht::policy::Tlp;
+    ///
+    /// assert_eq!(Tlp::read("TLP:AMBER+STRICT"), Some(Tlp::AmberStrict));
+    /// assert_eq!(Tlp::read("white"), Some(Tlp::Clear));
+    /// assert_eq!(Tlp::read("purple"), None);
+    /// ```
+    pub fn read(text: &str) -> Option<Self> {
+        let mut letters = [0u8; LETTERS_MAX];
+        let mut count = 0;
+        for byte in text.bytes() {
+            match byte {
+                b' ' | b'\t' | b':' | b'+' | b'-' | b'_' => continue,
+                _ if count == LETTERS_MAX => return None,
+                _ => letters[count] = byte.to_ascii_lowercase(),
+            }
+            count += 1;
+        }
+        let word = &letters[..count];
+        match word.strip_prefix(b"tlp").unwrap_or(word) {
+            b"clear" | b"white" => Some(Self::Clear),
+            b"green" => Some(Self::Green),
+            b"amber" => Some(Self::Amber),
+            b"amberstrict" => Some(Self::AmberStrict),
+            b"red" => Some(Self::Red),
+            _ => None,
+        }
+    }
+
+    /// The label of a finding: the record's, else the feed's, else AMBER. A label that cannot be read may be any: then it is
+    /// the feed's or AMBER, whichever is stricter.
+    pub fn of(record: Option<&str>, feed: Option<Self>) -> Self {
+        let stated = record.map(str::trim).filter(|label| !matches!(*label, "" | "-" | "N/A"));
+        match stated {
+            None => feed.unwrap_or(Self::DEFAULT),
+            Some(label) => Self::read(label).unwrap_or(feed.unwrap_or(Self::DEFAULT).max(Self::DEFAULT)),
+        }
+    }
+
+    /// The TLP 2.0 label, without `TLP:`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "CLEAR",
+            Self::Green => "GREEN",
+            Self::Amber => "AMBER",
+            Self::AmberStrict => "AMBER+STRICT",
+            Self::Red => "RED",
+        }
+    }
+
+    /// The TLP 1 label, for readers that know no other; never less strict: AMBER+STRICT is RED.
+    pub const fn as_tlp1(self) -> &'static str {
+        match self {
+            Self::Clear => "WHITE",
+            Self::Green => "GREEN",
+            Self::Amber => "AMBER",
+            Self::AmberStrict | Self::Red => "RED",
+        }
+    }
+}
+
+/// Letters of the longest spelling, `tlpamberstrict`.
+const LETTERS_MAX: usize = 14;
+
+impl fmt::Display for Tlp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_in_any_spelling() {
+        for tlp in Tlp::ALL {
+            for before in ["", "TLP:", "tlp: ", "TLP ", "Tlp-", " "] {
+                let label = format!("{before}{tlp}");
+                for spelling in
+                    [label.to_lowercase(), label.replace('+', "-"), label.replace('+', " "), label]
+                {
+                    assert_eq!(Tlp::read(&spelling), Some(tlp), "{spelling:?}");
+                }
+            }
+        }
+        assert_eq!(Tlp::read("TLP:WHITE"), Some(Tlp::Clear));
+    }
+
+    #[test]
+    fn other_words_are_no_labels() {
+        for text in [
+            "",
+            " ",
+            "TLP",
+            "TLP:",
+            "yellow",
+            "amber strict!",
+            "redd",
+            "tlptlpred",
+            "TLP:EX:CHR",
+            "ámber",
+            "red\0",
+        ] {
+            assert_eq!(Tlp::read(text), None, "{text:?}");
+        }
+        assert_eq!(Tlp::read(&"x".repeat(1 << 20)), None);
+    }
+
+    #[test]
+    fn the_record_speaks_before_the_feed_and_an_unreadable_label_never_loosens() {
+        assert_eq!(Tlp::of(None, None), Tlp::Amber);
+        assert_eq!(Tlp::of(Some(" - "), None), Tlp::Amber);
+        assert_eq!(Tlp::of(None, Some(Tlp::Clear)), Tlp::Clear);
+        assert_eq!(Tlp::of(Some("green"), Some(Tlp::Red)), Tlp::Green);
+        assert_eq!(Tlp::of(Some("purple"), Some(Tlp::Clear)), Tlp::Amber);
+        assert_eq!(Tlp::of(Some("purple"), Some(Tlp::Red)), Tlp::Red);
+        assert_eq!(Tlp::of(Some("purple"), None), Tlp::Amber);
+    }
+
+    #[test]
+    fn the_tlp_1_label_is_never_less_strict() {
+        let tlp1 = Tlp::ALL.map(|tlp| (tlp, Tlp::read(tlp.as_tlp1()).unwrap()));
+        assert!(tlp1.iter().all(|(tlp, written)| written >= tlp), "{tlp1:?}");
+        assert_eq!(Tlp::ALL.map(Tlp::as_tlp1), ["WHITE", "GREEN", "AMBER", "RED", "RED"]);
+    }
+}
