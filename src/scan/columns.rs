@@ -424,12 +424,12 @@ fn is_shown_source(source: &[u8]) -> bool {
 }
 
 /// An AS number; 0 and what is none are absent.
-fn read_asn(text: &[u8]) -> Option<Asn> {
+pub(super) fn read_asn(text: &[u8]) -> Option<Asn> {
     Asn::read(text).filter(|asn| asn.0 != 0)
 }
 
 /// Reads an address cell: an address, a prefix, and an endpoint where that is allowed.
-fn read_subject(text: &[u8], is_endpoint: bool) -> Result<(Subject, Option<u16>), Reject> {
+pub(super) fn read_subject(text: &[u8], is_endpoint: bool) -> Result<(Subject, Option<u16>), Reject> {
     if let Some(address) = Address::read(text) {
         return Ok((Subject::Address(address), None));
     }
@@ -598,7 +598,11 @@ impl<R: Rows> Delimited<R> {
 }
 
 /// Adds words to the CVEs or, where they are none, to the tags.
-fn push_words<'r>(finding: &mut Finding<'r>, text: Cow<'r, str>, is_between: impl Fn(char) -> bool) {
+pub(super) fn push_words<'r>(
+    finding: &mut Finding<'r>,
+    text: Cow<'r, str>,
+    is_between: impl Fn(char) -> bool,
+) {
     let mut push = |word: Cow<'r, str>| match &*word {
         "" => {}
         cve if is_cve(cve) => finding.cves.push(word),
@@ -611,7 +615,7 @@ fn push_words<'r>(finding: &mut Finding<'r>, text: Cow<'r, str>, is_between: imp
 }
 
 /// Whether a word has the form `CVE-2024-12345`, in any case.
-fn is_cve(word: &str) -> bool {
+pub(super) fn is_cve(word: &str) -> bool {
     let is_number =
         |text: &str, least: usize| text.len() >= least && text.bytes().all(|b| b.is_ascii_digit());
     let rest = word.get(..4).filter(|start| start.eq_ignore_ascii_case("cve-")).and_then(|_| word.get(4..));

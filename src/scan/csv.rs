@@ -19,7 +19,7 @@ use std::borrow::Cow;
 pub(super) const SPEC: FormatSpec = FormatSpec { name: "csv", fits, open };
 
 /// The usual names of a field, best first. `srcip` and `dport` are missing on purpose: they are the scanner's.
-const fn usual(field: Field) -> &'static [&'static str] {
+pub(super) const fn usual(field: Field) -> &'static [&'static str] {
     match field {
         Field::Address => &[
             "ip",

@@ -32,7 +32,16 @@ use std::sync::Arc;
 /// The order is the narrowest first: formats with a sure sign (`zmap`, `shodan`, `zgrab2`, `nuclei`, `masscan`,
 /// `masscan-list`), then any JSON objects (`ndjson`), then any header row (`csv`), then lines (`list`).
 /// `shadowserver` never fits by content.
-pub static FORMATS: &[FormatSpec] = &[super::zmap::SPEC, super::csv::SPEC, super::shadowserver::SPEC];
+pub static FORMATS: &[FormatSpec] = &[
+    super::zmap::SPEC,
+    super::shodan::SPEC,
+    super::zgrab2::SPEC,
+    super::nuclei::SPEC,
+    super::masscan::SPEC,
+    super::ndjson::SPEC,
+    super::csv::SPEC,
+    super::shadowserver::SPEC,
+];
 
 /// Longest record by default, bytes: 1 MiB.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;

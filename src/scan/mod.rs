@@ -8,9 +8,15 @@ mod columns;
 mod csv;
 mod delimited;
 mod format;
+mod json;
+mod masscan;
+mod ndjson;
+mod nuclei;
 mod record;
 mod shadowserver;
 mod shadowserver_types;
+mod shodan;
+mod zgrab2;
 mod zmap;
 
 pub use delimited::COLUMNS_MAX;

@@ -114,7 +114,7 @@ impl Zmap {
 }
 
 /// Whether a reply says that nothing is there: a reset, or an ICMP error on its behalf.
-fn is_refusal(classification: &str) -> bool {
+pub(super) fn is_refusal(classification: &str) -> bool {
     let starts =
         |start: &str| classification.get(..start.len()).is_some_and(|c| c.eq_ignore_ascii_case(start));
     classification.eq_ignore_ascii_case("rst") || starts("icmp")

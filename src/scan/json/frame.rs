@@ -1,0 +1,437 @@
+//! Where JSON records begin and end: a line each, or objects that stand between separators.
+//!
+//! Which of the two is decided once, by the head. The first byte that is no blank and in no `#` line decides:
+//!
+//! * `[`: **objects**.
+//! * `{`, and the first line holds exactly that object: **lines**. If a comma follows the object: **objects**. If the
+//!   line ends inside the object, outside a string, where JSON goes on (its last byte is one of `{ [ : ,` or the next
+//!   byte that is no blank is one of `" , } ]`): **objects**. Else lines.
+//! * anything else: **lines**.
+//!
+//! # Lines
+//!
+//! A record is a line without the blanks around it. Empty lines and those that begin with `#` are none. What is wrong
+//! with a line costs that line only.
+//!
+//! # Objects
+//!
+//! Between records, blanks and `[`, `]`, `,` separate; `#` begins a comment. A record runs from `{` to where as many
+//! brackets were closed as opened, strings left out; whether it is JSON is for the readers to say. It is damaged
+//! where a string holds a newline, where the dump ends inside, and where a *landmark* stands inside: in most such
+//! dumps each record begins a line, behind the same indentation, and no object inside a record does. The head tells
+//! whether that is so here. A record that is not closed within `record_bytes_max` is `too-long`; a byte between
+//! records that is no separator begins a damaged record too.
+//!
+//! After a damaged or too long record, reading resumes at the first landmark in the `record_bytes_max` bytes from its
+//! first. Where none is there: after the newline in its string, at the end of the dump, or after the last newline of
+//! these bytes (of garbage without landmarks: the first); where there is no newline, after the first one beyond. So a
+//! damaged record costs itself where there are landmarks and at most `record_bytes_max` bytes where there are not,
+//! each byte is looked at a bounded number of times, and all depends on the bytes from the record's first on.
+
+use super::skim::{member, skip_string};
+use super::{Dialect, is_blank, trim};
+use crate::scan::{Frame, Head, Reject, Window};
+use memchr::{memchr, memchr_iter, memchr3, memrchr};
+use std::ops::Range;
+
+/// How many separators are passed over at once. More only cost another call.
+const SEPARATORS_MAX: usize = 256;
+
+/// How a dump holds its records.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Layout {
+    /// One a line.
+    Lines,
+    /// Between separators.
+    Objects {
+        /// The blanks before a record that begins a line, where such a line begins a record and nothing else.
+        landmark: Option<Box<[u8]>>,
+        /// They are the elements of an array in an object, whose other members are passed over.
+        wrapped: bool,
+    },
+}
+
+/// Finds records; a pure function of the bytes from a true start on.
+#[derive(Clone, Debug)]
+pub(super) struct Framing {
+    body: usize,
+    layout: Layout,
+    dialect: Dialect,
+    record_bytes_max: usize,
+}
+
+/// What a walk over an object met first.
+enum Walk {
+    /// Its end.
+    Closed(usize),
+    /// A newline in a string.
+    Newline(usize),
+    /// The first byte of the next record.
+    Landmark(usize),
+    /// The end of the bytes.
+    Open,
+}
+
+impl Framing {
+    /// Decides by the head. `wrapper` is the key of the array that holds the records, where a producer's answer is one
+    /// object.
+    pub(super) fn new(
+        head: &Head<'_>,
+        dialect: Dialect,
+        wrapper: Option<&str>,
+        record_bytes_max: usize,
+    ) -> Self {
+        let mark = head.mark_bytes();
+        let text = head.text();
+        let start = significant(text);
+        let array = wrapper.filter(|_| text.get(start) == Some(&b'{')).and_then(|key| {
+            let array = member(&text[start..], key)?;
+            (array.first() == Some(&b'[')).then(|| text.len() - array.len())
+        });
+        let objects =
+            |body: usize, wrapped| Layout::Objects { landmark: landmark(text, body, dialect), wrapped };
+        let (body, layout) = match array {
+            Some(array) => (array + 1, objects(array + 1, true)),
+            None if holds_objects(&text[start..]) => (0, objects(start, false)),
+            None => (0, Layout::Lines),
+        };
+        Self { body: mark + body, layout, dialect, record_bytes_max }
+    }
+
+    /// Where the first record may begin.
+    pub(super) fn body(&self) -> usize {
+        self.body
+    }
+
+    /// [`crate::scan::Format::frame`].
+    pub(super) fn frame(&self, window: Window<'_>, start: usize) -> Frame {
+        if start == window.bytes.len() {
+            return if window.at_end { Frame::End } else { Frame::More };
+        }
+        match &self.layout {
+            Layout::Lines => self.line(window, start),
+            Layout::Objects { landmark, wrapped } => {
+                self.object(window, start, landmark.as_deref(), *wrapped)
+            }
+        }
+    }
+
+    /// [`crate::scan::Format::guess`].
+    pub(super) fn guess(&self, window: Window<'_>, at: usize) -> usize {
+        if at <= self.body {
+            return self.body.min(window.bytes.len());
+        }
+        let landmark = match &self.layout {
+            Layout::Lines => {
+                let newline = memchr(b'\n', &window.bytes[at - 1..]);
+                return newline.map_or(window.bytes.len(), |i| at + i);
+            }
+            Layout::Objects { landmark, .. } => landmark.as_deref(),
+        };
+        let from = at.saturating_sub(1 + landmark.map_or(0, <[u8]>::len));
+        let found = landmark_in(&window.bytes[from..], landmark).map(|i| from + i);
+        found.unwrap_or(window.bytes.len())
+    }
+
+    fn line(&self, window: Window<'_>, start: usize) -> Frame {
+        let bytes = &window.bytes[start..];
+        let (line, next) = match memchr(b'\n', bytes) {
+            Some(end) => (&bytes[..end], start + end + 1),
+            None if window.at_end => (bytes, start + bytes.len()),
+            None => return Frame::More,
+        };
+        if line.first() == Some(&b'#') {
+            return Frame::Blank { next };
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > self.record_bytes_max {
+            return Frame::Rejected { record_start: start, reason: Reject::TooLong, next };
+        }
+        let record = match self.dialect {
+            Dialect::Json => trim(line),
+            Dialect::Masscan => trim_separators(line),
+        };
+        if record.is_empty() || self.is_footer(&line[record.clone()]) {
+            return Frame::Blank { next };
+        }
+        Frame::Record { record: start + record.start..start + record.end, next }
+    }
+
+    fn object(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>, wrapped: bool) -> Frame {
+        let separators = separators(&window.bytes[start..]);
+        if separators > 0 {
+            return self.blank(window, start + separators);
+        }
+        match window.bytes[start] {
+            b'{' => self.braced(window, start, landmark),
+            b'#' => match memchr(b'\n', &window.bytes[start..]) {
+                Some(newline) => Frame::Blank { next: start + newline + 1 },
+                None if window.at_end => Frame::Blank { next: window.bytes.len() },
+                None => Frame::More,
+            },
+            _ => match self.after_garbage(window, start, landmark) {
+                None => Frame::More,
+                Some(next) if wrapped => Frame::Blank { next },
+                Some(next) => Frame::Rejected { record_start: start, reason: Reject::Json, next },
+            },
+        }
+    }
+
+    fn braced(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>) -> Frame {
+        let reach = self.reach(window, start);
+        let rejected = |reason, next: Option<usize>| match next {
+            Some(next) => Frame::Rejected { record_start: start, reason, next },
+            None => Frame::More,
+        };
+        match walk(reach.bytes, landmark) {
+            Walk::Closed(end) => self.record(window, start..start + end),
+            Walk::Landmark(next) => rejected(Reject::Json, Some(start + next)),
+            Walk::Newline(at) if landmark.is_none() => rejected(Reject::Json, Some(start + at + 1)),
+            Walk::Newline(at) => {
+                let found = landmark_in(&reach.bytes[at..], landmark).map(|i| start + at + i);
+                rejected(Reject::Json, found.or_else(|| self.past(window, start, &reach)))
+            }
+            Walk::Open if reach.is_whole => rejected(Reject::Json, Some(window.bytes.len())),
+            Walk::Open if reach.is_full => rejected(Reject::TooLong, self.past(window, start, &reach)),
+            Walk::Open => Frame::More,
+        }
+    }
+
+    fn record(&self, window: Window<'_>, record: Range<usize>) -> Frame {
+        let next = match self.blank(window, record.end + separators(&window.bytes[record.end..])) {
+            Frame::Blank { next } => next,
+            more => return more,
+        };
+        if self.is_footer(&window.bytes[record.clone()]) {
+            return Frame::Blank { next };
+        }
+        Frame::Record { record, next }
+    }
+
+    /// Separators end at `next`, unless more may follow behind the window.
+    fn blank(&self, window: Window<'_>, next: usize) -> Frame {
+        if next == window.bytes.len() && !window.at_end { Frame::More } else { Frame::Blank { next } }
+    }
+
+    fn after_garbage(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>) -> Option<usize> {
+        let reach = self.reach(window, start);
+        if landmark.is_some() {
+            let found = landmark_in(reach.bytes, landmark).map(|i| start + i);
+            return found.or_else(|| self.past(window, start, &reach));
+        }
+        let newline = memchr(b'\n', &window.bytes[start..]).map(|i| start + i + 1);
+        newline.or(window.at_end.then_some(window.bytes.len()))
+    }
+
+    /// Where reading resumes when nothing in reach says where; `None`: more bytes are needed.
+    fn past(&self, window: Window<'_>, start: usize, reach: &Reach<'_>) -> Option<usize> {
+        if reach.is_whole {
+            return Some(window.bytes.len());
+        }
+        if !reach.is_full {
+            return None;
+        }
+        let end = start + reach.bytes.len();
+        let newline = memrchr(b'\n', reach.bytes).map(|i| start + i + 1);
+        let newline = newline.or_else(|| memchr(b'\n', &window.bytes[end..]).map(|i| end + i + 1));
+        newline.or(window.at_end.then_some(window.bytes.len()))
+    }
+
+    fn reach<'d>(&self, window: Window<'d>, start: usize) -> Reach<'d> {
+        let bytes = &window.bytes[start..];
+        let is_full = bytes.len() > self.record_bytes_max;
+        let bytes = if is_full { &bytes[..self.record_bytes_max] } else { bytes };
+        Reach { bytes, is_full, is_whole: window.at_end && !is_full }
+    }
+
+    /// Masscan's `{finished: 1}`.
+    fn is_footer(&self, record: &[u8]) -> bool {
+        self.dialect == Dialect::Masscan && is_finished(record)
+    }
+}
+
+/// The bytes that a record may have.
+struct Reach<'d> {
+    bytes: &'d [u8],
+    /// There are more bytes than a record may have.
+    is_full: bool,
+    /// The dump ends here.
+    is_whole: bool,
+}
+
+/// Walks from `{` to where as many brackets are closed as opened.
+fn walk(bytes: &[u8], landmark: Option<&[u8]>) -> Walk {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 1 => return Walk::Closed(at),
+            b'}' | b']' => depth -= 1,
+            b'\n' => {
+                if let Some(length) =
+                    landmark.filter(|indent| begins_record(&bytes[at..], indent)).map(<[u8]>::len)
+                {
+                    return Walk::Landmark(at + length);
+                }
+            }
+            b'"' => match skip_line_string(bytes, at) {
+                Ok(after) => at = after,
+                Err(walk) => return walk,
+            },
+            _ => {}
+        }
+    }
+    Walk::Open
+}
+
+/// The position after the closing quote of the string that begins at `at`.
+fn skip_line_string(bytes: &[u8], mut at: usize) -> Result<usize, Walk> {
+    loop {
+        let found =
+            at + memchr3(b'"', b'\\', b'\n', bytes.get(at..).unwrap_or_default()).ok_or(Walk::Open)?;
+        match bytes[found] {
+            b'"' => return Ok(found + 1),
+            b'\n' => return Err(Walk::Newline(found)),
+            // A newline is never escaped: it must be seen.
+            _ if bytes.get(found + 1) == Some(&b'\n') => return Err(Walk::Newline(found + 1)),
+            _ => at = found + 2,
+        }
+    }
+}
+
+fn begins_record(line: &[u8], indent: &[u8]) -> bool {
+    line.strip_prefix(indent).is_some_and(|rest| rest.first() == Some(&b'{'))
+}
+
+/// The first `{` that stands behind a newline and the landmark's blanks.
+fn landmark_in(bytes: &[u8], landmark: Option<&[u8]>) -> Option<usize> {
+    let indent = landmark?;
+    let mut lines = memchr_iter(b'\n', bytes).map(|newline| newline + 1);
+    lines.find(|&line| begins_record(&bytes[line..], indent)).map(|line| line + indent.len())
+}
+
+/// How many separators stand here, at most [`SEPARATORS_MAX`].
+fn separators(bytes: &[u8]) -> usize {
+    let separates = |byte: &u8| is_blank(*byte) || matches!(byte, b'[' | b']' | b',');
+    bytes.iter().take(SEPARATORS_MAX).take_while(|byte| separates(byte)).count()
+}
+
+/// The line's bytes that are no separators, for masscan: there a comma may end a record, and brackets have lines.
+fn trim_separators(line: &[u8]) -> Range<usize> {
+    let mut record = trim(line);
+    let leads =
+        line[record.clone()].iter().take_while(|byte| matches!(byte, b'[' | b',' | b']' | b' ' | b'\t'));
+    record.start += leads.count();
+    if let Some(rest) = line[record.clone()].strip_suffix(b",") {
+        let rest = trim(rest);
+        record = record.start + rest.start..record.start + rest.end;
+    }
+    record
+}
+
+/// Whether it is `{finished: 1}`, its key quoted or not.
+fn is_finished(record: &[u8]) -> bool {
+    let inside = record.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).map(<[u8]>::trim_ascii);
+    let value = inside.and_then(|inside| {
+        let value = inside.strip_prefix(b"finished").or_else(|| inside.strip_prefix(b"\"finished\""))?;
+        Some(value.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start())
+    });
+    value.is_some_and(|value| !value.is_empty() && value.iter().all(u8::is_ascii_digit))
+}
+
+/// The first byte that is no blank, no newline and in no `#` line.
+pub(super) fn significant(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        at += text[at..].iter().take_while(|byte| is_blank(**byte)).count();
+        let is_comment = text.get(at) == Some(&b'#') && (at == 0 || text[at - 1] == b'\n');
+        if !is_comment {
+            return at;
+        }
+        at = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1);
+    }
+}
+
+/// Whether text that begins with its first significant byte holds objects rather than lines.
+fn holds_objects(text: &[u8]) -> bool {
+    match text.first() {
+        Some(b'[') => true,
+        Some(b'{') => first_object_goes_on(text),
+        _ => false,
+    }
+}
+
+fn first_object_goes_on(text: &[u8]) -> bool {
+    let Some(end) = memchr(b'\n', text) else {
+        // One line, or a line longer than the head.
+        return matches!(walk(text, None), Walk::Closed(end) if first_byte(&text[end..]) == Some(b','));
+    };
+    let line = &text[..end];
+    match walk(line, None) {
+        Walk::Closed(end) => first_byte(&line[end..]) == Some(b','),
+        Walk::Open if ends_in_string(line) => false,
+        _ => {
+            let last = line.iter().rfind(|byte| !is_blank(**byte));
+            matches!(last, Some(b'{' | b'[' | b':' | b','))
+                || matches!(first_byte(&text[end..]), Some(b'"' | b',' | b'}' | b']'))
+        }
+    }
+}
+
+fn first_byte(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().copied().find(|byte| !is_blank(*byte))
+}
+
+/// Whether a string is open at the end.
+fn ends_in_string(line: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(quote) = memchr(b'"', &line[at..]) {
+        match skip_string(line, at + quote + 1) {
+            Some(after) => at = after,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// The blanks before the first record that begins a line; `None` where there is no such record, or where a whole
+/// object of the head has a line inside that begins so too.
+fn landmark(text: &[u8], body: usize, dialect: Dialect) -> Option<Box<[u8]>> {
+    let mut indent: Option<&[u8]> = None;
+    walk_head(text, body, |start, _| {
+        let line = memrchr(b'\n', &text[..start]).map_or(0, |newline| newline + 1);
+        indent = Some(&text[line..start]).filter(|indent| indent.iter().all(|byte| is_blank(*byte)));
+        indent.map(|_| text.len())
+    });
+    let indent = indent?;
+    let mut misleads = false;
+    walk_head(text, body, |start, end| {
+        let inside = landmark_in(&text[start..end], Some(indent))?;
+        misleads |= super::read::is_json(&text[start..end], dialect);
+        Some(start + inside)
+    });
+    (!misleads).then(|| indent.into())
+}
+
+/// Visits the objects of the head by start and end, the last of which may be cut. Where the visitor says where to go
+/// on, the walk goes on there.
+fn walk_head(text: &[u8], body: usize, mut visit: impl FnMut(usize, usize) -> Option<usize>) {
+    let mut at = body;
+    while at < text.len() {
+        let passed = separators(&text[at..]);
+        at += passed;
+        match text.get(at) {
+            Some(b'{') => {
+                let end = match walk(&text[at..], None) {
+                    Walk::Closed(end) => at + end,
+                    _ => text.len(),
+                };
+                at = visit(at, end).unwrap_or(end);
+            }
+            Some(b'#') => at += memchr(b'\n', &text[at..]).unwrap_or(text.len()),
+            Some(_) if passed > 0 => {}
+            _ => return,
+        }
+    }
+}
