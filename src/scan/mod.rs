@@ -9,6 +9,7 @@ mod csv;
 mod delimited;
 mod format;
 mod json;
+mod mapped;
 mod masscan;
 mod ndjson;
 mod nuclei;
@@ -25,5 +26,6 @@ pub use format::{
     FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, RECORD_BYTES_MAX, REJECTS_KEPT, RejectedRecord,
     Sink, Take, Tally, Window,
 };
+pub use mapped::{MAPS_MAX, Mapped};
 pub use record::{Finding, Findings, Kind, Reject, Side, Skip, Subject};
 pub use shadowserver::{is_report_type, report_type_of};
