@@ -7,25 +7,36 @@
 mod columns;
 mod csv;
 mod delimited;
+mod encoding;
 mod format;
 mod json;
 mod mapped;
 mod masscan;
 mod ndjson;
 mod nuclei;
+mod packed;
 mod record;
 mod shadowserver;
 mod shadowserver_types;
 mod shodan;
+mod source;
+mod stream;
 mod zgrab2;
 mod zmap;
 
 pub use delimited::COLUMNS_MAX;
+pub use encoding::Encoding;
 pub use format::{
     BYTE_ORDER_MARK, Column, Description, FORMATS, Field, Filter, Format, FormatError, FormatOptions,
     FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, RECORD_BYTES_MAX, REJECTS_KEPT, RejectedRecord,
     Sink, Take, Tally, Window,
 };
 pub use mapped::{MAPS_MAX, Mapped};
+pub use packed::{FlawKind, Packing, ZSTD_WINDOW_LOG_MAX};
 pub use record::{Finding, Findings, Kind, Reject, Side, Skip, Subject};
 pub use shadowserver::{is_report_type, report_type_of};
+pub use source::{
+    Change, Content, DECOMPRESSED_BYTES_MAX, Input, Io, RATIO_MAX, Source, SourceError, SourceErrorKind,
+    SourceOptions,
+};
+pub use stream::{RATIO_FREE_BYTES, Stream};

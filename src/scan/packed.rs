@@ -1,0 +1,317 @@
+//! Compressed dumps: gzip with all its members, zstd with all its frames, unpacked in pieces.
+//!
+//! Which it is, the first bytes say, never the file's name. What is damaged, cut off or followed by something else is
+//! a [`Flaw`]: a dump is whole or it is no dump. The engines are behind [`Unpack`], so that a faster one can take
+//! their place.
+
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use std::fmt;
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, get_error_name};
+
+/// How a dump is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packing {
+    /// RFC 1952; also as bgzip, pigz and concatenation write it.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl fmt::Display for Packing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Packing {
+    /// Its name in messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// What the first bytes of a file say; `None`: not compressed, as far as we know.
+    pub(super) fn of_magic(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x1F, 0x8B, ..] => Some(Self::Gzip),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    pub(super) fn unpacker(self) -> Box<dyn Unpack> {
+        match self {
+            Self::Gzip => Box::new(Gunzip::new()),
+            Self::Zstd => Box::new(Unzstd::new()),
+        }
+    }
+}
+
+/// How many first bytes [`Packing::of_magic`] and [`foreign_packing`] look at.
+pub(super) const MAGIC_BYTES: usize = 10;
+
+/// The name of a compression or archive that we do not read, if the first bytes are one's.
+pub(super) fn foreign_packing(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'P', b'K', 3, 4, ..] => Some("zip"),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some("bzip2"),
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some("xz"),
+        [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => Some("7z"),
+        [0x04, 0x22, 0x4D, 0x18, ..] => Some("lz4"),
+        _ => None,
+    }
+}
+
+/// Longest gzip header, bytes: the extra field has at most 64 KiB, and no real name or comment comes near the rest.
+pub(super) const GZIP_HEADER_BYTES_MAX: usize = 72 << 10;
+
+/// Largest zstd window, as a power of two: 128 MiB, what `zstd -d` takes without `--long`.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// What is wrong with packed bytes, and how many were good before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Flaw {
+    pub(super) kind: FlawKind,
+    /// Of the bytes at hand, those before what is wrong, as near as can be told.
+    pub(super) good: usize,
+}
+
+/// What is wrong with packed bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FlawKind {
+    /// They end too early.
+    Truncated,
+    /// They contradict themselves.
+    Damaged(&'static str),
+    /// Something else follows them.
+    Trailing,
+    /// A zstd frame needs a window above [`ZSTD_WINDOW_LOG_MAX`].
+    Window,
+}
+
+impl fmt::Display for FlawKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("cut off"),
+            Self::Damaged(what) => write!(f, "damaged: {what}"),
+            Self::Trailing => f.write_str("followed by something else"),
+            Self::Window => {
+                write!(f, "compressed with a window of more than {} MiB", (1 << ZSTD_WINDOW_LOG_MAX) >> 20)
+            }
+        }
+    }
+}
+
+/// Turns packed bytes into what was packed, in pieces of any size.
+pub(super) trait Unpack: Send {
+    /// Appends to `out`, into its spare capacity only; returns how many packed bytes it has used up.
+    ///
+    /// With all used up and spare capacity left, more packed bytes are needed. Using up none and appending none means
+    /// that more must be at hand at once; [`GZIP_HEADER_BYTES_MAX`] are always enough.
+    fn unpack(&mut self, packed: &[u8], out: &mut Vec<u8>) -> Result<usize, Flaw>;
+
+    /// Whether the packed bytes may end here.
+    fn may_end(&self) -> bool;
+}
+
+/// All members of a gzip file. Zeros after the last member, as tapes leave them, are nothing.
+struct Gunzip {
+    inflate: Decompress,
+    crc: Crc,
+    state: Member,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Member {
+    /// Before the first member.
+    First,
+    /// In the compressed bytes.
+    Body,
+    /// Before the checksum and size.
+    Trailer,
+    /// After a member.
+    After,
+    /// In zeros after the last member.
+    Padding,
+}
+
+impl Gunzip {
+    fn new() -> Self {
+        Self { inflate: Decompress::new(false), crc: Crc::new(), state: Member::First }
+    }
+
+    fn header(&mut self, packed: &[u8]) -> Result<usize, Flaw> {
+        let flaw = |kind| Flaw { kind, good: 0 };
+        if self.state == Member::After {
+            match packed {
+                [0, ..] => {
+                    self.state = Member::Padding;
+                    return Ok(1);
+                }
+                [0x1F] | [0x1F, 0x8B, ..] => {}
+                _ => return Err(flaw(FlawKind::Trailing)),
+            }
+        }
+        match header_bytes(packed).map_err(|what| flaw(FlawKind::Damaged(what)))? {
+            Some(length) => {
+                self.inflate.reset(false);
+                self.crc.reset();
+                self.state = Member::Body;
+                Ok(length)
+            }
+            None if packed.len() >= GZIP_HEADER_BYTES_MAX => {
+                Err(flaw(FlawKind::Damaged("a gzip header without end")))
+            }
+            None => Ok(0),
+        }
+    }
+
+    fn body(&mut self, packed: &[u8], out: &mut Vec<u8>) -> Result<usize, Flaw> {
+        let (used_before, length_before) = (self.inflate.total_in(), out.len());
+        let status = self.inflate.decompress_vec(packed, out, FlushDecompress::None);
+        // At most `packed.len()`, which is a usize.
+        let used = (self.inflate.total_in() - used_before) as usize;
+        self.crc.update(&out[length_before..]);
+        match status {
+            Ok(Status::Ok | Status::BufError) => {}
+            Ok(Status::StreamEnd) => self.state = Member::Trailer,
+            Err(_) => return Err(Flaw { kind: FlawKind::Damaged("no valid deflate data"), good: used }),
+        }
+        Ok(used)
+    }
+
+    fn trailer(&mut self, packed: &[u8]) -> Result<usize, Flaw> {
+        let Some((&[a, b, c, d, e, f, g, h], _)) = packed.split_first_chunk() else { return Ok(0) };
+        let flaw = |what| Err(Flaw { kind: FlawKind::Damaged(what), good: 0 });
+        if u32::from_le_bytes([a, b, c, d]) != self.crc.sum() {
+            return flaw("the checksum differs");
+        }
+        // The size is modulo 2^32, by RFC 1952.
+        if u32::from_le_bytes([e, f, g, h]) != self.inflate.total_out() as u32 {
+            return flaw("the size differs");
+        }
+        self.state = Member::After;
+        Ok(TRAILER_BYTES)
+    }
+}
+
+const TRAILER_BYTES: usize = 8;
+
+impl Unpack for Gunzip {
+    fn unpack(&mut self, packed: &[u8], out: &mut Vec<u8>) -> Result<usize, Flaw> {
+        if packed.is_empty() && self.state != Member::Body {
+            return Ok(0);
+        }
+        match self.state {
+            Member::First | Member::After => self.header(packed),
+            Member::Body => self.body(packed, out),
+            Member::Trailer => self.trailer(packed),
+            Member::Padding => match packed.iter().position(|&byte| byte != 0) {
+                None => Ok(packed.len()),
+                Some(good) => Err(Flaw { kind: FlawKind::Trailing, good }),
+            },
+        }
+    }
+
+    fn may_end(&self) -> bool {
+        matches!(self.state, Member::After | Member::Padding)
+    }
+}
+
+/// The length of a member's header (RFC 1952, 2.3); `None`: it goes on after these bytes.
+fn header_bytes(packed: &[u8]) -> Result<Option<usize>, &'static str> {
+    const CRC: u8 = 1 << 1;
+    const EXTRA: u8 = 1 << 2;
+    const NAME: u8 = 1 << 3;
+    const COMMENT: u8 = 1 << 4;
+    const RESERVED: u8 = 0b1110_0000;
+    const FIXED_BYTES: usize = 10;
+
+    let Some(&[first, second, method, flags, ..]) = packed.first_chunk::<FIXED_BYTES>() else {
+        return Ok(None);
+    };
+    if [first, second] != [0x1F, 0x8B] {
+        return Err("no gzip member begins here");
+    }
+    if method != 8 || flags & RESERVED != 0 {
+        return Err("a gzip header of no known kind");
+    }
+    let mut length = FIXED_BYTES;
+    if flags & EXTRA != 0 {
+        let Some(&[low, high]) = packed.get(length..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
+        length += 2 + usize::from(u16::from_le_bytes([low, high]));
+    }
+    for text in [NAME, COMMENT] {
+        if flags & text != 0 {
+            let Some(end) = packed.get(length..).and_then(|rest| memchr::memchr(0, rest)) else {
+                return Ok(None);
+            };
+            length += end + 1;
+        }
+    }
+    if flags & CRC != 0 {
+        let Some(&[low, high]) = packed.get(length..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
+        let mut crc = Crc::new();
+        crc.update(&packed[..length]);
+        if u16::from_le_bytes([low, high]) != crc.sum() as u16 {
+            return Err("the checksum of a gzip header differs");
+        }
+        length += 2;
+    }
+    Ok((length <= packed.len()).then_some(length))
+}
+
+/// All frames of a zstd file, skippable ones included.
+struct Unzstd {
+    context: DCtx<'static>,
+    /// What the engine said last: 0 between frames.
+    hint: usize,
+    /// A frame was read.
+    begun: bool,
+}
+
+impl Unzstd {
+    fn new() -> Self {
+        let mut context = DCtx::create();
+        // Cannot fail: the value is within what every zstd takes (10..=30); if it did, its default is this value.
+        let _ = context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX));
+        Self { context, hint: 0, begun: false }
+    }
+}
+
+impl Unpack for Unzstd {
+    fn unpack(&mut self, packed: &[u8], out: &mut Vec<u8>) -> Result<usize, Flaw> {
+        if packed.is_empty() && self.hint == 0 {
+            return Ok(0);
+        }
+        let mut input = InBuffer::around(packed);
+        let length = out.len();
+        let mut output = OutBuffer::around_pos(out, length);
+        match self.context.decompress_stream(&mut output, &mut input) {
+            Ok(hint) => {
+                self.hint = hint;
+                self.begun = true;
+                Ok(input.pos)
+            }
+            Err(code) => Err(Flaw {
+                kind: zstd_flaw(get_error_name(code), self.begun && self.hint == 0),
+                good: input.pos,
+            }),
+        }
+    }
+
+    fn may_end(&self) -> bool {
+        self.begun && self.hint == 0
+    }
+}
+
+/// Sorts zstd's own words; zstd-safe has no names for its codes.
+fn zstd_flaw(name: &'static str, between_frames: bool) -> FlawKind {
+    match name {
+        "Frame requires too much memory for decoding" => FlawKind::Window,
+        "Unknown frame descriptor" if between_frames => FlawKind::Trailing,
+        name => FlawKind::Damaged(name),
+    }
+}
