@@ -440,11 +440,13 @@ impl fmt::Display for PrefixError {
 impl std::error::Error for PrefixError {}
 
 /// A range of addresses of one family, both ends included; need not be a CIDR.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+///
+/// Ordered by family, first address, last address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Range(Ends);
 
 /// Bytes, not integers, keep a range at 33 bytes: an index's claims are copied about.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum Ends {
     V4(Ipv4Addr, Ipv4Addr),
     V6(Ipv6Addr, Ipv6Addr),

@@ -1,14 +1,14 @@
 //! Foreign text made safe: escapes for terminals, logs and messages; host names in canonical form.
 //!
 //! Whatever comes from a dump or a register may hold control characters, or marks that make a line read backwards. [`show`]
-//! is for people, [`push_json`] for alert lines; both escape the same set.
+//! is for people, [`push_json`] for alert lines; both escape what [`is_hostile`].
 
 use crate::net::Address;
 use std::fmt::Write;
 
-/// Whether a character could act on the reader's terminal or deceive its reader: controls, C1 and DEL, bidirectional marks,
+/// Whether a character could act on the terminal or deceive its reader: controls, C1 and DEL, bidirectional marks,
 /// line and paragraph separators, the byte order mark.
-const fn is_hostile(char: char) -> bool {
+pub const fn is_hostile(char: char) -> bool {
     matches!(
         char,
         '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,76 +1,52 @@
 //! Owners and their registrations, from any number of files.
+//!
+//! A register is read whole, at once, and does not change afterwards:
+//!
+//! ```
+//! use dijkwacht::register::{ReadOptions, Register};
+//!
+//! let text = "owner_id,name,network,contact\nschool,A school,192.0.2.0/24,abuse@example.nl\n";
+//! let (register, report) = Register::read_bytes(&[("register.csv", text.as_bytes())], &ReadOptions::default()).unwrap();
+//! assert_eq!(register.owners[0].id.as_str(), "school");
+//! assert_eq!(register.registrations.len(), 1);
+//! assert_eq!(report.bad_rows, 0);
+//! ```
+//!
+//! A source file says rows (CSV with a header, or JSONL with one owner a line). Rows of one `owner_id` are put
+//! together, first within a file and then over files in order of precedence; owners that are one organisation are united;
+//! registrations that say the same are kept once. A row that cannot be used is reported as `file:line: what is wrong
+//! (remedy)`, and is either fatal or, with [`ReadOptions::keep_going`], skipped whole: it is never used in part.
+//!
+//! What is allowed but unwise (two organisations registering one range, a range wider than anyone holds) is found by
+//! [`lint`], which never fails.
+//!
+//! This module knows no dumps. It reads no clock either: lint is told which day it is.
 
-use crate::moment::Day;
-use crate::net::{Asn, Range};
+mod csv;
+mod jsonl;
+mod lint;
+mod merge;
+mod owner;
+mod read;
+mod report;
+mod row;
 
-/// What an organisation may be registered as for a key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum Role {
-    User = 0,
-    Network = 1,
-    Link = 2,
-}
+pub use lint::lint;
+pub use owner::{Constituency, Key, Owner, OwnerId, Registration, Role};
+pub use read::{Progress, ReadOptions, RegisterError, SOURCE_BYTES_MAX, SOURCES_MAX};
+pub use report::{Finding, FindingKind, Findings, Report};
 
-/// Constituencies; none counts as `business`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum Constituency {
-    Vital,
-    CentralGovernment,
-    LinkOrganisation,
-    DigitalServiceProvider,
-    Business,
-}
-
-/// `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`; compared without regard to case, shown as first written.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct OwnerId(/* private */ String);
-
-/// One organisation as one owner_id names it.
-pub struct Owner {
-    pub id: OwnerId,
-    pub name: Option<String>,
-    pub kvk: Option<String>,
-    pub ripe_org: Option<String>,
-    pub constituency: Option<Constituency>,
-    pub sector: Option<String>,
-    /// In order of appearance, each once.
-    pub contacts: Vec<String>,
-    /// owner_ids of link organisations.
-    pub links: Vec<OwnerId>,
-    /// Owners with an equal `organisation` are united (kvk, ripe_org, same_as): the lowest owner number of the group.
-    pub organisation: u32,
-    /// Where it first stands.
-    pub source: u16,
-    pub line: u32,
-}
-
-/// What is registered.
-pub enum Key {
-    Range(Range),
-    Asn(Asn),
-    Domain(String),
-}
-
-/// One prefix, AS number or domain of an owner.
-pub struct Registration {
-    /// Position in [`Register::owners`].
-    pub owner: u32,
-    pub key: Key,
-    pub role: Role,
-    pub verified: Option<Day>,
-    /// First and last day, both included; open where absent.
-    pub valid_from: Option<Day>,
-    pub valid_until: Option<Day>,
-    /// Position in [`Register::sources`]: lower wins.
-    pub source: u16,
-    pub line: u32,
-}
-
-/// All owners and registrations, merged and linted.
+/// All owners and registrations of all sources.
+///
+/// What reading promises, and those who build one by hand must keep: `owner_id`s are unique without regard to case;
+/// [`Registration::owner`] and [`Owner::organisation`] are positions in `owners`, `source` one in `sources`; owners stand in
+/// order of appearance, registrations in order of source and line; no two registrations agree in owner, key, role and
+/// validity.
+#[derive(Debug, Default)]
 pub struct Register {
+    /// In order of appearance.
     pub owners: Vec<Owner>,
+    /// In order of source, then line.
     pub registrations: Vec<Registration>,
     /// File names, in order of precedence.
     pub sources: Vec<String>,
