@@ -38,8 +38,8 @@ pub const COLUMNS_MAX: usize = 4096;
 /// Most lines that [`Dialect::guess`] tries.
 const GUESS_LINES_MAX: usize = 32;
 
-/// Longest record that [`Dialect::guess`] believes in, bytes.
-const GUESS_BYTES_MAX: usize = 16 << 10;
+/// How much of them it looks at, bytes.
+const GUESS_BYTES_MAX: usize = 64 << 10;
 
 const QUOTE: u8 = b'"';
 const COMMENT: u8 = b'#';
@@ -201,23 +201,39 @@ impl Dialect {
     }
 
     /// A likely record start at or after `at`: the first line that reads as a record of `columns` fields, for a line
-    /// inside quotes seldom does; else the first line.
+    /// inside quotes seldom does; else the first line. What it looks at is bounded, for it is asked of every chunk.
     pub(super) fn guess(&self, window: Window<'_>, at: usize, columns: usize) -> usize {
-        let bytes = window.bytes;
-        let next_line = |at: usize| memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i + 1);
-        let first = if at == 0 || at >= bytes.len() { at.min(bytes.len()) } else { next_line(at - 1) };
-        let short = Self { record_bytes_max: self.record_bytes_max.min(GUESS_BYTES_MAX), ..*self };
+        let Some(first) = self.next_line(window.bytes, at) else { return window.bytes.len() };
+        let end = window.bytes.len().min(first + GUESS_BYTES_MAX);
+        let at_end = window.at_end && end == window.bytes.len();
+        let window = Window { bytes: &window.bytes[..end], at_end };
         let mut line = first;
         for _ in 0..GUESS_LINES_MAX {
-            match short.frame(window, line, &mut Chain::new()) {
-                Frame::Record { record, .. } if self.fields(&bytes[record.clone()]).count() == columns => {
+            match self.frame(window, line, &mut Chain::new()) {
+                Frame::More | Frame::End => break,
+                Frame::Record { record, .. } if self.count(&window.bytes[record.clone()]) == columns => {
                     return line;
                 }
-                Frame::More | Frame::End => break,
-                _ => line = next_line(line),
+                _ => match self.next_line(window.bytes, line + 1) {
+                    Some(next) => line = next,
+                    None => break,
+                },
             }
         }
         first
+    }
+
+    /// The first line that begins at or after `at`; `None` where a record of the longest kind would end before one.
+    fn next_line(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        if at == 0 || at >= bytes.len() {
+            return (at < bytes.len()).then_some(at);
+        }
+        let limit = bytes.len().min(at.saturating_add(self.record_bytes_max).saturating_add(1));
+        memchr(b'\n', &bytes[at - 1..limit]).map(|i| at + i).filter(|&line| line < bytes.len())
+    }
+
+    fn count(&self, record: &[u8]) -> usize {
+        self.fields(record).count()
     }
 
     /// The fields of a framed record.
