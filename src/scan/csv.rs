@@ -142,3 +142,208 @@ impl Rows for Csv {
         Ok(Finding { identifier: identifier.or(open), ..Finding::new(0, kind, Side::Exposed) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{COLUMNS_MAX, Findings, Frame, KeyKinds, Reject, Window};
+    use super::*;
+
+    fn map(pairs: &[(Field, &str)]) -> FormatOptions {
+        let map = pairs.iter().map(|(field, column)| (*field, (*column).to_owned())).collect();
+        FormatOptions { map, ..FormatOptions::default() }
+    }
+
+    fn open_text(text: &str, options: &FormatOptions) -> Result<Box<dyn Format>, FormatError> {
+        open(&Head { bytes: text.as_bytes(), at_end: true }, options)
+    }
+
+    /// What each column is taken for.
+    fn taken(header: &str, options: &FormatOptions) -> Vec<&'static str> {
+        let format = open_text(&format!("{header}\n"), options).unwrap();
+        format.describe().columns.iter().map(|column| column.taken_for.unwrap_or("-")).collect()
+    }
+
+    fn refused(header: &str, options: &FormatOptions) -> (Reject, String) {
+        let FormatError::Header { reason, remedy } = open_text(header, options).err().unwrap();
+        (reason, remedy)
+    }
+
+    /// The first record's finding or reject, in words.
+    fn told(text: &str, options: &FormatOptions) -> String {
+        let format = open_text(text, options).unwrap();
+        let bytes = text.as_bytes();
+        let Frame::Record { record, .. } = format.frame(Window { bytes, at_end: true }, format.body()) else {
+            panic!("no record")
+        };
+        match format.findings(&bytes[record]) {
+            Findings::Some(f) => format!("{:?} {:?} {:?}", f[0].kind, f[0].port, f[0].identifier.as_deref()),
+            Findings::Skipped(skip) => skip.as_str().to_owned(),
+            Findings::Rejected(reject) => reject.as_str().to_owned(),
+        }
+    }
+
+    #[test]
+    fn usual_names_are_taken_without_regard_to_case_and_separators() {
+        let none = FormatOptions::default();
+        let check = |header: &str, expected: &[&str]| assert_eq!(taken(header, &none), expected, "{header}");
+        check("IP,Port,Proto", &["address", "port", "transport"]);
+        check(" ip ; \"Host Name\" ; ptr", &["address", "-", "reverse_name"]);
+        check("IP Address\ttimestamp\tTags", &["address", "time", "tag"]);
+        check("source.ip|source.port|time.source", &["address", "port", "time"]);
+        check("src_ip,ip", &["-", "address"]); // the better name wins
+        check("ip,dport,daddr,srcip,dst_port", &["address", "-", "-", "-", "-"]);
+        check(
+            "domain,url,http_host,hostname,rdns",
+            &["name", "name", "name", "reverse_name", "reverse_name"],
+        );
+        check("ip,note,note", &["address", "-", "-"]);
+    }
+
+    #[test]
+    fn a_map_names_columns_exactly_and_then_in_any_case() {
+        let check = |header: &str, column: &str, expected: &[&str]| {
+            assert_eq!(taken(header, &map(&[(Field::Address, column)])), expected, "{header} {column}");
+        };
+        check("ip,host", "host", &["-", "address"]);
+        check("ip,host", "HOST", &["-", "address"]);
+        check("Host,host", "host", &["-", "address"]);
+        check("a;b;c,d", "c,d", &["-", "-", "address"]);
+    }
+
+    #[test]
+    fn a_mapped_column_that_is_not_there_is_refused_with_a_hint() {
+        let (reason, remedy) = refused("ip_adress,port\n", &map(&[(Field::Address, "ip_address")]));
+        assert_eq!(reason, Reject::Columns);
+        assert!(
+            remedy.contains("did you mean \"ip_adress\"") && remedy.contains("ip_adress, port"),
+            "{remedy}"
+        );
+        let (_, remedy) = refused("x\u{1b}[2J,port\n", &map(&[(Field::Address, "zzz")]));
+        assert!(!remedy.contains("did you mean") && !remedy.contains('\u{1b}'), "{remedy}");
+    }
+
+    #[test]
+    fn a_header_that_leaves_it_open_is_refused() {
+        let none = FormatOptions::default();
+        let check = |header: &str, expected| assert_eq!(refused(header, &none).0, expected, "{header:.40}");
+        check("ip,ip\n", Reject::DuplicateKey);
+        check("ip,port,port\n", Reject::DuplicateKey);
+        check("hostname,port\n", Reject::NoKey); // a reverse name is no key
+        check("colour,size\n", Reject::NoKey);
+        check("ip,\"port\n192.0.2.1,1\n", Reject::Quoting);
+        check("ip,po\0rt\n", Reject::Encoding);
+        check(&format!("ip{}\n", ",x".repeat(1_000_000)), Reject::TooLong);
+        check(&format!("ip{}\n", ",".repeat(COLUMNS_MAX)), Reject::Columns);
+        assert!(open_text(&format!("ip{}\n", ",".repeat(COLUMNS_MAX - 1)), &none).is_ok());
+        let bad = Head { bytes: b"ip,\xff\n", at_end: true };
+        assert!(matches!(open(&bad, &none), Err(FormatError::Header { reason: Reject::Encoding, .. })));
+    }
+
+    #[test]
+    fn a_dump_without_rows_is_read() {
+        for text in ["", "\u{feff}", "ip\n", "ip", "# nothing\n\n", "\u{feff}ip,port\r\n"] {
+            let format = open_text(text, &FormatOptions::default()).unwrap();
+            assert_eq!(format.body(), text.len(), "{text:?}");
+            let window = Window { bytes: text.as_bytes(), at_end: true };
+            assert_eq!(format.frame(window, format.body()), Frame::End, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_row_is_told_from_rows() {
+        let check = |text: &str, expected| {
+            assert_eq!(fits(&Head { bytes: text.as_bytes(), at_end: true }), expected, "{text}");
+        };
+        for header in
+            ["ip\n", "IP;Poort\n", "domain\nexample.nl\n", "colour,size\n", "\u{feff}# x\nip,port\n"]
+        {
+            check(header, true);
+        }
+        for row in [
+            "192.0.2.1\n",
+            "192.0.2.1,443\n",
+            "example.nl\n",
+            "example.nl,443\n",
+            "http://a.example/,x\n",
+            "2001:db8::1 x\n",
+            "x,192.0.2.0/24\n",
+            "x,[2001:db8::1]:443\n",
+            "{\"ip\":1,\"port\":2}\n",
+            "[\n",
+            "a,\n",
+        ] {
+            check(row, false);
+        }
+    }
+
+    #[test]
+    fn a_row_is_vulnerable_if_anybody_says_what_is_wrong() {
+        let none = FormatOptions::default();
+        let given = FormatOptions { identifier: Some("open-rdp".to_owned()), ..none.clone() };
+        let open = FormatOptions { finding: true, ..none.clone() };
+        let vulnerable = FormatOptions { take: Take::Vulnerable, ..none.clone() };
+        let check =
+            |text: &str, options: &FormatOptions, expected: &str| assert_eq!(told(text, options), expected);
+        check("ip\n192.0.2.1\n", &none, "Exposed None None");
+        check("ip\n192.0.2.1\n", &open, "Exposed None Some(\"open\")");
+        check("ip\n192.0.2.1\n", &given, "Vulnerable None Some(\"open-rdp\")");
+        check("ip,identifier\n192.0.2.1,x\n", &given, "Vulnerable None Some(\"x\")");
+        check("ip,identifier\n192.0.2.1,\n", &given, "Vulnerable None Some(\"open-rdp\")");
+        check("ip\n192.0.2.1\n", &vulnerable, "not-vulnerable");
+        check("ip,identifier\n192.0.2.1,x\n", &vulnerable, "Vulnerable None Some(\"x\")");
+    }
+
+    #[test]
+    fn a_port_stands_in_its_column_or_after_the_address() {
+        let none = FormatOptions::default();
+        let check = |text: &str, expected: &str| assert_eq!(told(text, &none), expected, "{text}");
+        check("ip\n192.0.2.1:443\n", "Exposed Some(443) None");
+        check("ip\n[2001:db8::1]:443\n", "Exposed Some(443) None");
+        check("ip\n192.0.2.1:0\n", "Exposed None None");
+        check("ip\n192.0.2.1:65536\n", "address");
+        check("ip\n[192.0.2.1]:443\n", "address");
+        check("ip,port\n192.0.2.1:443,443\n", "address"); // two places for one port
+        check("ip,port\n192.0.2.1,0\n", "Exposed None None");
+        check("ip,port\n192.0.2.1,65536\n", "port");
+        check("ip,port\n192.0.2.1, 80 \n", "Exposed Some(80) None");
+    }
+
+    #[test]
+    fn a_record_is_judged_in_order() {
+        let none = FormatOptions::default();
+        let vulnerable = FormatOptions { take: Take::Vulnerable, ..none.clone() };
+        let check = |row: &str, options, expected: &str| {
+            assert_eq!(told(&format!("ip,port,time,x\n{row}\n"), options), expected, "{row}");
+        };
+        check("192.0.2.1,x,y", &none, "columns");
+        check("192.0.2.1,x,y,\0,", &none, "columns");
+        check("192.0.2.1,x,y,\0", &none, "encoding");
+        check("192.0.2.1,x,y,", &vulnerable, "not-vulnerable");
+        check("192.0.2.1,x,y,", &none, "port");
+        check("192.0.2.1,80,y,", &none, "time");
+    }
+
+    #[test]
+    fn keys_are_looked_for_no_further_than_needed() {
+        let header = "ip,domain,asn,x\n";
+        let all = KeyKinds { addresses: true, names: true, asns: true };
+        let addresses = KeyKinds { names: false, asns: false, ..all };
+        let format = open_text(header, &FormatOptions::default()).unwrap();
+        let check = |row: &[u8], kinds, expected: Result<(), Reject>| {
+            assert_eq!(format.keys(row, kinds).map(drop), expected, "{}", row.escape_ascii());
+        };
+        check(b"192.0.2.1", addresses, Ok(()));
+        check(b"192.0.2.1", all, Err(Reject::Columns));
+        check(b"192.0.2.1,\xff", addresses, Ok(()));
+        check(b"192.0.2.1,\xff,,", all, Err(Reject::Encoding));
+        check(b"192.0.2.1,,,\xff", all, Ok(()));
+        check(b"192.0.2.1\0,,,", addresses, Err(Reject::Encoding));
+        check(b"192.0.2.256,\xff,,", addresses, Err(Reject::Address));
+        check(b"192.0.2.1/24,,,", addresses, Err(Reject::Prefix));
+        check(b",,,", addresses, Err(Reject::NoKey));
+        check(b"", addresses, Err(Reject::Columns)); // without an address the others are needed
+        check(b",example.nl,,", addresses, Ok(()));
+        check(b", , 0 ,", all, Err(Reject::NoKey));
+        check(b",,AS64496,", all, Ok(()));
+    }
+}

@@ -176,6 +176,7 @@ impl Rows for Shadowserver {
             transport: filled(report.transport),
             application: filled(report.application),
             text: Some(match row.text(self.infection) {
+                _ if is_webshell => Cow::Borrowed("Web Shell on Exchange Server"),
                 Some(infection) => Cow::Owned(format!("{}: {infection}", report.title)),
                 None => Cow::Borrowed(report.title),
             }),
@@ -194,4 +195,199 @@ fn is_webshell(report: &ReportType, row: &Row<'_>, roles: &Roles) -> bool {
     let tag =
         if matches!(report.name, "scan_exchange" | "scan6_exchange") { row.text(roles.tag) } else { None };
     tag.is_some_and(|tag| tag.split(';').any(|tag| tag.trim().eq_ignore_ascii_case("webshell")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Findings, Frame, KeyKinds, Keys, Reject, Window};
+    use super::*;
+
+    fn options(report_type: &str) -> FormatOptions {
+        FormatOptions { report_type: Some(report_type.to_owned()), ..FormatOptions::default() }
+    }
+
+    fn open_text(text: &str, options: &FormatOptions) -> Result<Box<dyn Format>, FormatError> {
+        open(&Head { bytes: text.as_bytes(), at_end: true }, options)
+    }
+
+    /// The first record of a report.
+    fn record<'t>(text: &'t str, format: &dyn Format) -> &'t [u8] {
+        match format.frame(Window { bytes: text.as_bytes(), at_end: true }, format.body()) {
+            Frame::Record { record, .. } => &text.as_bytes()[record],
+            frame => panic!("{frame:?}"),
+        }
+    }
+
+    fn with_finding(text: &str, options: &FormatOptions, check: impl Fn(&Finding<'_>)) {
+        let format = open_text(text, options).unwrap();
+        match format.findings(record(text, &*format)) {
+            Findings::Some(findings) => check(&findings[0]),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_type_is_in_the_file_name() {
+        let check = |name, expected| assert_eq!(report_type_of(name), expected, "{name}");
+        check("2015-01-01-dns_openresolver-sample-asn.csv", Some("dns_openresolver"));
+        check("2020-04-03-scan_ics-sample-asn-delayed.csv", Some("scan_ics"));
+        check("2026-11-22-device_id6-123-x.csv.gz", Some("device_id6"));
+        check("2026-11-22-scan_new-x.csv.zst", Some("scan_new"));
+        check("scan_rdp.csv", Some("scan_rdp"));
+        check("scan_rdp.csv.gz", Some("scan_rdp"));
+        for none in [
+            "scan_new.csv",
+            "scan_rdp",
+            "scan_rdp.txt",
+            "scan_rdp.gz",
+            "scan_rdp.csv.gz.gz",
+            "2026-11-22-scan_rdp.csv",
+            "2026-11-22-scan_rdp-.csv",
+            "2026-11-22--x.csv",
+            "26-11-22-scan_rdp-x.csv",
+            "2026-11-22-Scan-x.csv",
+            "2026-1a-22-scan_rdp-x.csv",
+            "2026-11-22-_x-x.csv",
+            "x2026-11-22-scan_rdp-x.csv",
+            ".csv",
+            "",
+        ] {
+            check(none, None);
+        }
+        check(&format!("2026-11-22-{}-x.csv", "a".repeat(65)), None);
+    }
+
+    #[test]
+    fn a_scan_report_is_about_a_service() {
+        let text = "\"timestamp\",\"severity\",\"ip\",\"protocol\",\"port\",\"hostname\",\"tag\",\"asn\",\"hostname_source\"\n\
+                    \"2026-11-22 01:02:03\",\"high\",\"192.0.2.1\",\"tcp\",3389,\"a.example\",\"rdp;cve-2019-0708\",64496,\"ptr\"\n";
+        with_finding(text, &options("scan_rdp"), |f| {
+            assert_eq!(
+                (f.kind, f.side, f.port, f.port_is_client),
+                (Kind::Vulnerable, Side::Exposed, Some(3389), false)
+            );
+            assert_eq!((f.identifier.as_deref(), f.severity.as_deref()), (Some("scan_rdp"), Some("high")));
+            assert_eq!((f.cves.concat(), f.tags.concat()), ("cve-2019-0708".to_owned(), "rdp".to_owned()));
+            assert_eq!((f.reverse.as_deref(), f.shown.as_deref()), (Some("a.example"), None));
+            assert_eq!(f.application.as_deref(), Some("rdp"));
+            assert_eq!(f.text.as_deref(), Some("Accessible RDP"));
+            assert!(f.url.as_deref().unwrap().starts_with("https://www.shadowserver.org/"));
+        });
+        let certain = text.replace("ptr", "certificate");
+        with_finding(&certain, &options("scan_rdp"), |f| {
+            assert_eq!((f.reverse.as_deref(), f.shown.as_deref()), (None, Some("a.example")));
+        });
+        let silent = text.replace("\"high\"", "").replace("\"tcp\"", "");
+        with_finding(&silent, &options("scan_rdp"), |f| {
+            assert_eq!((f.severity.as_deref(), f.transport.as_deref()), (Some("high"), Some("tcp")));
+        });
+    }
+
+    #[test]
+    fn each_part_has_its_columns() {
+        let head = "timestamp,src_ip,src_port,dst_ip,dst_port,http_referer_ip,http_referer_port,http_referer,infection";
+        let text =
+            format!("{head}\n2026-11-22,192.0.2.1,1,192.0.2.2,2,192.0.2.3,3,http://a.example/,mirai\n");
+        let check = |report_type, address: &str, port, is_client, side, stated| {
+            with_finding(&text, &options(report_type), |f| {
+                let subject = f.subject.map(|subject| format!("{subject:?}")).unwrap();
+                assert!(subject.contains(address), "{report_type}: {subject}");
+                let told = (f.port, f.port_is_client, f.side, f.stated.as_deref());
+                assert_eq!(told, (Some(port), is_client, side, stated), "{report_type}");
+                assert!(f.text.as_deref().unwrap().ends_with(": mirai"));
+            });
+        };
+        check("event4_sinkhole", "192.0.2.1", 1, true, Side::Infected, None);
+        check("event4_honeypot_ddos_amp", "192.0.2.1", 1, true, Side::Victim, None);
+        check("event4_honeypot_ddos_target", "192.0.2.2", 2, false, Side::Victim, None);
+        check(
+            "event4_sinkhole_http_referer",
+            "192.0.2.3",
+            3,
+            false,
+            Side::Infected,
+            Some("http://a.example/"),
+        );
+    }
+
+    #[test]
+    fn types_without_an_address_have_names() {
+        let kinds = KeyKinds { addresses: true, names: true, asns: true };
+        let check = |report_type: &str, column: &str, name: &str| {
+            let text = format!("timestamp,{column},severity\n2026-11-22,{name},info\n");
+            let format = open_text(&text, &options(report_type)).unwrap();
+            let expected = Keys { stated: Some(Cow::Borrowed(name)), ..Keys::default() };
+            assert_eq!(format.keys(record(&text, &*format), kinds), Ok(expected), "{report_type}");
+        };
+        check("compromised_account", "email", "a@example.nl");
+        check("ransomware_victim", "website", "example.nl");
+        check("sandbox_dns", "request", "example.nl");
+    }
+
+    #[test]
+    fn an_unknown_type_is_read_and_marked() {
+        for (report_type, column) in [("scan_new", "ip"), ("event4_new", "src_ip")] {
+            let text = format!("novelty,{column},timestamp\n1,192.0.2.1,2026-11-22\n");
+            let take = FormatOptions { take: Take::Vulnerable, ..options(report_type) };
+            with_finding(&text, &take, |f| {
+                assert!(f.unknown_type && f.subject.is_some() && f.time.is_some());
+                assert_eq!(f.identifier.as_deref(), Some(report_type));
+            });
+        }
+        // Nobody says the type, or an identifier says one that is known.
+        let text = "ip,timestamp\n192.0.2.1,2026-11-22\n";
+        with_finding(text, &FormatOptions::default(), |f| assert!(f.unknown_type && f.identifier.is_none()));
+        let given =
+            |name: &str| FormatOptions { identifier: Some(name.to_owned()), ..FormatOptions::default() };
+        with_finding(text, &given("scan_rdp"), |f| assert!(!f.unknown_type));
+        with_finding(text, &given("open-rdp"), |f| assert!(f.unknown_type));
+    }
+
+    #[test]
+    fn a_web_shell_is_told_as_one() {
+        let text = |tag: &str| format!("timestamp,ip,port,tag\n2026-11-22,192.0.2.1,443,{tag}\n");
+        let check = |tag: &str, side, classification| {
+            with_finding(&text(tag), &options("scan_exchange"), |f| {
+                assert_eq!(
+                    (f.kind, f.side, f.classification),
+                    (Kind::Vulnerable, side, Some(classification)),
+                    "{tag}"
+                );
+            });
+        };
+        check("exchange;webshell", Side::Infected, "system-compromise");
+        check("exchange;cve-2021-26855", Side::Exposed, "vulnerable-system");
+        check("webshells", Side::Exposed, "vulnerable-system");
+    }
+
+    #[test]
+    fn inventory_and_context_are_skipped() {
+        let text = "timestamp,ip,severity\n2026-11-22,192.0.2.1,critical\n";
+        let check = |report_type, take, expected| {
+            let format = open_text(text, &FormatOptions { take, ..options(report_type) }).unwrap();
+            let skip = match format.findings(record(text, &*format)) {
+                Findings::Skipped(skip) => Some(skip),
+                Findings::Some(_) => None,
+                Findings::Rejected(reject) => panic!("{reject:?}"),
+            };
+            assert_eq!(skip, expected, "{report_type} {take:?}");
+        };
+        check("device_id", Take::Exposed, Some(Skip::Inventory));
+        check("device_id", Take::All, None);
+        check("blocklist", Take::All, Some(Skip::Context));
+        check("scan_ssl", Take::Vulnerable, Some(Skip::NotVulnerable));
+        check("scan_ssl", Take::Exposed, None);
+    }
+
+    #[test]
+    fn a_report_without_its_subject_s_column_is_refused() {
+        let check = |report_type, header| {
+            let error = open_text(header, &options(report_type)).err().unwrap();
+            let FormatError::Header { reason, remedy } = error;
+            assert_eq!(reason, Reject::NoKey);
+            assert!(remedy.contains("--map address=COLUMN") && remedy.contains("timestamp"), "{remedy}");
+        };
+        check("scan_rdp", "timestamp,address_of_host\n");
+        check("event4_honeypot_ddos_target", "timestamp,src_ip\n"); // the attacker's
+    }
 }

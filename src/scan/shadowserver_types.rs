@@ -2,7 +2,7 @@
 //!
 //! Facts from the producer's public schema of 2026-03-24 (report_schema: reports, types, severity levels; where the list
 //! of severity levels and the newer list of types differ, the former) and from its report pages. What is ours: the
-//! *part*, and short words for the application (`stun`, `epmd`, `netbios-ns`, `couchdb`).
+//! *part*, titles without a final "Report", and short words for the application (`stun`, `epmd`, `netbios-ns`, `couchdb`).
 //!
 //! The exposed ones of classification `vulnerable-system`, and the infected, attackers and victims, are vulnerable;
 //! `device_id` and the population reports without severity are inventory; sandboxes and block lists are context.
@@ -180,7 +180,7 @@ pub(super) static REPORT_TYPES: &[ReportType] = &[
     t("scan6_pop3", "IPv6 Accessible POP3", "accessible-pop3-report", Ip, Exposed, "other", "low", "", "pop3"),
     t("scan6_pop3_vulnerable", "IPv6 Vulnerable POP3", "vulnerable-pop3-report", Ip, Exposed, "vulnerable-system", "medium", "", "pop3"),
     t("scan6_postgres", "IPv6 Accessible PostgreSQL Server", "accessible-postgresql-server-report", Ip, Exposed, "vulnerable-system", "high", "", "postgres"),
-    t("scan6_rdp", "IPv6 Accessible RDP Report", "accessible-rdp-report", Ip, Exposed, "vulnerable-system", "high", "tcp", "rdp"),
+    t("scan6_rdp", "IPv6 Accessible RDP", "accessible-rdp-report", Ip, Exposed, "vulnerable-system", "high", "tcp", "rdp"),
     t("scan6_rsync", "IPv6 Accessible Rsync Service", "accessible-rsync-report", Ip, Exposed, "vulnerable-system", "medium", "", "rsync"),
     t("scan6_slp", "IPv6 Accessible SLP Service", "accessible-slp-service-report", Ip, Exposed, "vulnerable-system", "high", "", "slp"),
     t("scan6_smb", "IPv6 Accessible SMB Service", "accessible-smb-report", Ip, Exposed, "vulnerable-system", "high", "tcp", "smb"),
@@ -224,14 +224,14 @@ pub(super) static REPORT_TYPES: &[ReportType] = &[
     t("scan_imap", "Accessible IMAP", "accessible-imap-report", Ip, Exposed, "other", "low", "", "imap"),
     t("scan_imap_vulnerable", "Vulnerable IMAP", "vulnerable-imap-report", Ip, Exposed, "vulnerable-system", "medium", "", "imap"),
     t("scan_ip_tunnel", "Open IP-Tunnel", "open-ip-tunnel-report", Ip, Exposed, "vulnerable-system", "medium", "", ""),
-    t("scan_ipmi", "Open IPMI Report", "open-ipmi-report", Ip, Exposed, "vulnerable-system", "high", "udp", "ipmi"),
+    t("scan_ipmi", "Open IPMI", "open-ipmi-report", Ip, Exposed, "vulnerable-system", "high", "udp", "ipmi"),
     t("scan_ipp", "Open IPP", "open-ipp-report", Ip, Exposed, "vulnerable-system", "high", "", "ipp"),
     t("scan_isakmp", "Vulnerable ISAKMP", "vulnerable-isakmp-report", Ip, Exposed, "vulnerable-system", "low", "", "ipsec"),
     t("scan_kubernetes", "Accessible Kubernetes API Server", "accessible-kubernetes-api-server-report", Ip, Exposed, "vulnerable-system", "high", "", "kubernetes"),
     t("scan_ldap_tcp", "Open LDAP (TCP) Services", "open-ldap-tcp-report", Ip, Exposed, "vulnerable-system", "high", "", "ldap"),
     t("scan_ldap_udp", "Open LDAP Services", "open-ldap-report", Ip, Exposed, "vulnerable-system", "high", "", "ldap"),
     t("scan_loop_dos", "Loop DoS", "high-loop-dos-report", Ip, Exposed, "vulnerable-system", "high", "", ""),
-    t("scan_mdns", "Open mDNS Report", "open-mdns-report", Ip, Exposed, "vulnerable-system", "medium", "", "mdns"),
+    t("scan_mdns", "Open mDNS", "open-mdns-report", Ip, Exposed, "vulnerable-system", "medium", "", "mdns"),
     t("scan_memcached", "Open Memcached Server", "open-memcached-report", Ip, Exposed, "vulnerable-system", "high", "", "memcached"),
     t("scan_mongodb", "Open MongoDB Service", "open-mongodb-report", Ip, Exposed, "vulnerable-system", "high", "", "mongodb"),
     t("scan_mqtt", "Open MQTT", "open-mqtt-report", Ip, Exposed, "vulnerable-system", "medium", "", "mqtt"),
@@ -241,18 +241,18 @@ pub(super) static REPORT_TYPES: &[ReportType] = &[
     t("scan_mysql", "Accessible MySQL Server", "accessible-mysql-server-report", Ip, Exposed, "vulnerable-system", "high", "", "mysql"),
     t("scan_nat_pmp", "Vulnerable NAT-PMP Systems", "open-nat-pmp-report", Ip, Exposed, "vulnerable-system", "high", "", "natpmp"),
     t("scan_netbios", "Open Netbios", "open-netbios-report", Ip, Exposed, "vulnerable-system", "high", "", "netbios-ns"),
-    t("scan_netis_router", "Netcore/Netis Router Vulnerability Scan", "netcore-netis-router-vulnerability-scan-report", Ip, Exposed, "vulnerable-system", "critical", "udp", ""),
+    t("scan_netis_router", "Netcore/Netis Router Vulnerability", "netcore-netis-router-vulnerability-scan-report", Ip, Exposed, "vulnerable-system", "critical", "udp", ""),
     t("scan_ntp", "NTP Version", "ntp-version-report", Ip, Exposed, "vulnerable-system", "medium", "", "ntp"),
     t("scan_ntpmonitor", "NTP Monitor", "ntp-monitor-report", Ip, Exposed, "vulnerable-system", "medium", "", "ntp"),
     t("scan_pop3", "Accessible POP3", "accessible-pop3-report", Ip, Exposed, "other", "low", "", "pop3"),
     t("scan_pop3_vulnerable", "Vulnerable POP3", "vulnerable-pop3-report", Ip, Exposed, "vulnerable-system", "medium", "", "pop3"),
-    t("scan_portmapper", "Open Portmapper Scan", "open-portmapper-report", Ip, Exposed, "vulnerable-system", "medium", "", "portmapper"),
+    t("scan_portmapper", "Open Portmapper", "open-portmapper-report", Ip, Exposed, "vulnerable-system", "medium", "", "portmapper"),
     t("scan_post_exploitation_framework", "Post-Exploitation Framework", "post-exploitation-framework", Ip, Infected, "infected-system", "high", "", ""),
     t("scan_postgres", "Accessible PostgreSQL Server", "accessible-postgresql-server-report", Ip, Exposed, "vulnerable-system", "high", "", "postgres"),
     t("scan_qotd", "Open QOTD", "open-qotd-report", Ip, Exposed, "vulnerable-system", "medium", "", "qotd"),
-    t("scan_quic", "Accessible QUIC Report", "accessible-quic-report", Ip, Exposed, "other", "info", "", ""),
+    t("scan_quic", "Accessible QUIC", "accessible-quic-report", Ip, Exposed, "other", "info", "", ""),
     t("scan_radmin", "Accessible Radmin", "accessible-radmin-report", Ip, Exposed, "vulnerable-system", "high", "", ""),
-    t("scan_rdp", "Accessible RDP Report", "accessible-rdp-report", Ip, Exposed, "vulnerable-system", "high", "tcp", "rdp"),
+    t("scan_rdp", "Accessible RDP", "accessible-rdp-report", Ip, Exposed, "vulnerable-system", "high", "tcp", "rdp"),
     t("scan_rdpeudp", "Accessible MS-RDPEUDP", "accessible-ms-rdpeudp", Ip, Exposed, "vulnerable-system", "high", "", ""),
     t("scan_redis", "Open Redis Server", "open-redis-report", Ip, Exposed, "vulnerable-system", "high", "", "redis"),
     t("scan_rsync", "Accessible Rsync Service", "accessible-rsync-report", Ip, Exposed, "vulnerable-system", "medium", "", "rsync"),

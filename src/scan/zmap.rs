@@ -137,3 +137,104 @@ impl Rows for Zmap {
         columns.into_iter().filter_map(|(column, word)| Some((column?, word))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Findings, Frame, Window};
+    use super::*;
+
+    fn open_text(text: &str, options: &FormatOptions) -> Result<Box<dyn Format>, FormatError> {
+        open(&Head { bytes: text.as_bytes(), at_end: true }, options)
+    }
+
+    /// The outcome of each record, in words.
+    fn told(text: &str, options: &FormatOptions) -> Vec<String> {
+        let format = open_text(text, options).unwrap();
+        let bytes = text.as_bytes();
+        let (mut at, mut all) = (format.body(), Vec::new());
+        while let Frame::Record { record, next } = format.frame(Window { bytes, at_end: true }, at) {
+            all.push(match format.findings(&bytes[record]) {
+                Findings::Some(f) => {
+                    format!(
+                        "{:?} {:?} {:?}",
+                        f[0].port,
+                        f[0].time.map(|t| t.id_text()),
+                        f[0].identifier.as_deref()
+                    )
+                }
+                Findings::Skipped(skip) => skip.as_str().to_owned(),
+                Findings::Rejected(reject) => reject.as_str().to_owned(),
+            });
+            at = next;
+        }
+        all
+    }
+
+    #[test]
+    fn rows_are_judged_by_repeat_then_classification_then_success() {
+        let check = |row: &str, take, expected: &str| {
+            let text = format!("saddr,sport,classification,success,repeat\n192.0.2.1,443,{row}\n");
+            let options = FormatOptions { take, ..FormatOptions::default() };
+            assert_eq!(told(&text, &options), [expected], "{row}");
+        };
+        let found = "Some(443) None None";
+        check("synack,1,0", Take::Exposed, found);
+        check("synack,1,0", Take::Vulnerable, "not-vulnerable");
+        check("rst,0,1", Take::Exposed, "repeat");
+        check("rst,0,0", Take::Vulnerable, "closed");
+        check("icmp,0,0", Take::Exposed, "closed");
+        check("ICMP-unreach,1,0", Take::Exposed, "closed");
+        check("synack,0,0", Take::Exposed, "no-success");
+        check("synack,,0", Take::Exposed, "no-success");
+        check("synack,1,", Take::Exposed, found);
+        check("rstack,1,0", Take::Exposed, found);
+    }
+
+    #[test]
+    fn times_stand_in_one_column_or_in_two() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(
+                told(text, &FormatOptions::default()),
+                [format!("None Some({expected:?}) None")],
+                "{text}"
+            );
+        };
+        check("saddr,timestamp_str\n192.0.2.1,2026-11-22T02:02:03.000+0100\n", "2026-11-22T01:02:03Z");
+        check("saddr,timestamp_ts,timestamp_us\n192.0.2.1,1795309323,500000\n", "2026-11-22T01:02:03.5Z");
+        check("saddr,timestamp_ts\n192.0.2.1,1795309323\n", "2026-11-22T01:02:03Z");
+        check("timestamp-ts, saddr\n1795309323, 192.0.2.1\n", "2026-11-22T01:02:03Z");
+        check(
+            "saddr,timestamp_ts,timestamp_us,timestamp_str\n192.0.2.1,1,x,2026-11-22T01:02:03Z\n",
+            "2026-11-22T01:02:03Z",
+        );
+    }
+
+    #[test]
+    fn sonar_rows_are_read_by_the_reply() {
+        let text = "timestamp-ts,saddr,sport,daddr,dport,ipid,ttl,data\n1795309323,192.0.2.1,123,198.51.100.1,9,1,1,ff\n";
+        assert_eq!(told(text, &FormatOptions::default()), ["Some(123) Some(\"2026-11-22T01:02:03Z\") None"]);
+    }
+
+    #[test]
+    fn one_column_needs_no_header() {
+        let options = FormatOptions { finding: true, ..FormatOptions::default() };
+        let found = "None None Some(\"open\")";
+        assert_eq!(told("192.0.2.1\n192.0.2.2\nx\n", &options), [found, found, "address"]);
+        assert_eq!(told("saddr\n192.0.2.1\n", &options), [found]);
+        assert_eq!(told("", &options), [""; 0]);
+        assert!(open_text("192.0.2.1,443\n", &options).is_err());
+        assert!(open_text("ip,port\n", &options).is_err());
+    }
+
+    #[test]
+    fn its_sign_is_saddr() {
+        let check = |text: &str, expected| {
+            assert_eq!(fits(&Head { bytes: text.as_bytes(), at_end: true }), expected, "{text}");
+        };
+        check("saddr\n", true);
+        check("\"ttl\",\"saddr\"\n", true);
+        check("timestamp-ts, saddr, sport\n", true);
+        check("192.0.2.1\nsaddr\n", false);
+        check("daddr,xsaddr\n", false);
+    }
+}
