@@ -1,1 +1,91 @@
 //! Durable writes: a run appears whole or not at all. Nobody else calls fsync or rename.
+//!
+//! ```text
+//! spool/
+//!   tmp/<stage>/                          being staged, locked by its process; nobody else looks
+//!   new/<run>/                            a complete run: appears by one rename
+//!       manifest.json                     all that is known of the run; ours alone
+//!       <sender>/<owner_id>.jsonl         a notice
+//!       <sender>/manifest.json            what this sender's mailer needs
+//!   held/<run>/<sender>/<owner_id>.jsonl  waiting for a person; counts only if <run> is committed
+//!   cur/<run>.<sender>/                   a claim, made by a mailer with mkdir
+//!   done/ failed/                         claims that were acknowledged
+//!   runs/<run>.json                       manifests of retired runs: that a dump was published is remembered
+//!   lock                                  held around a commit, around recovery, and while a stage is made
+//! ```
+//!
+//! A publisher opens the [`Spool`], [recovers](Spool::recover), begins a [`Stage`], writes each notice with a
+//! [`NoticeWriter`], [reads all back](Stage::read_back), balances its books, and [publishes](StagedRun::publish). A mailer
+//! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look.
+//!
+//! What is promised:
+//! 1. A run is in `new` with all its notices, their manifests and all that is held, or nothing of it is to be seen.
+//! 2. What is in `new` outlives a power failure, as far as the disk is honest.
+//! 3. A dump is published once under a label, however many publishers try, at once or after a crash.
+//! 4. Whatever stops a publisher, wherever: the next start cleans up, and doing the run again publishes it.
+//! 5. What is published is not touched again by a publisher.
+//! 6. Nothing inside the spool is reached through a symbolic link: a mailer, who may write in `cur`, `done` and `failed`
+//!    only, can lead us nowhere.
+//!
+//! What is not: that a mail is sent once. A mailer that dies between sending and noting it sends again; alert ids tell.
+//!
+//! ```
+//! use dijkwacht::spool::*;
+//! # let scratch = tempfile::tempdir()?;
+//! # let path = scratch.path().join("spool");
+//! let spool = Spool::open(&path, &SpoolOptions::default())?;
+//! spool.recover()?;
+//! let stage = spool.stage()?;
+//! let recipient = Recipient {
+//!     sender: Sender::read("ncsc")?,
+//!     owner_id: "school".into(),
+//!     name: None,
+//!     contacts: vec!["cert@school.example".into()],
+//! };
+//! let mut notice = stage.notice(recipient)?;
+//! notice.append(b"{\"source.ip\":\"192.0.2.1\"}\n")?;
+//! notice.finish()?;
+//! let staged = stage.read_back()?;
+//! assert_eq!((staged.alerts(), staged.held()), (1, 0));
+//! # let content = blake3::hash(b"dump").into();
+//! # let dump = DumpFacts { name: "dump.csv".into(), format: "csv".into(), bytes: 4, bytes_stored: 4, blake3: content, observed: None };
+//! # let facts = RunFacts { feed: FeedName::read("partner")?, feed_label: "A partner".into(), label: None, dump,
+//! #     index: "0".into(), run_time: "2026-11-22T00:00:00Z".into(), options: Default::default(), counts: Default::default() };
+//! staged.publish(facts)?;
+//!
+//! let claims = Claims::open(&path)?;
+//! let claim = claims.take(None)?.expect("one run is unclaimed");
+//! assert!(claim.directory.join("school.jsonl").is_file());
+//! claims.acknowledge(claim.name.as_str(), Acknowledgement::Done)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod claim;
+mod directory;
+mod error;
+mod layout;
+mod manifest;
+mod names;
+mod publish;
+mod recover;
+mod stage;
+mod status;
+mod tally;
+mod verify;
+
+pub use claim::{Acknowledgement, Claim, Claims};
+pub use error::SpoolError;
+pub use layout::{Spool, SpoolOptions};
+pub use manifest::{
+    DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Recipient, RunFacts,
+    SenderManifest, SenderNotice,
+};
+pub use names::{
+    ClaimName, ContentHash, FEED_BYTES_MAX, FeedName, LABEL_BYTES_MAX, Label, NameError, OWNER_ID_BYTES_MAX,
+    RunName, SENDER_BYTES_MAX, Sender,
+};
+pub use publish::{Publication, StagedRun};
+pub use recover::Recovered;
+pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
+pub use status::{Status, status};
+pub use verify::{PROBLEMS_MAX, Problem, Verification, verify};

@@ -1,0 +1,286 @@
+//! Manifests: what a run is, for us, and what a mailer needs, for the mailer.
+//!
+//! `new/<run>/manifest.json` (0600) tells all: where the dump came from, what decided, what was written. A reporter is named
+//! here and nowhere else. `new/<run>/<sender>/manifest.json` tells a mailer who is to be told what; it is a pure function of
+//! the first, which `verify` leans on. Neither holds the time of day: same dump, register, options and run time, same bytes.
+//! When a run was published is told by the manifest's mtime.
+
+use super::directory::Directory;
+use super::error::SpoolError;
+use super::names::{ContentHash, FeedName, Label, NameError, RunName, Sender, notice_file};
+use crate::moment::Moment;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+/// The version that is written, and the newest that is read.
+pub const MANIFEST_VERSION: u32 = 1;
+/// A manifest larger than this is not read.
+pub const MANIFEST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The name of both kinds.
+pub(super) const MANIFEST_FILE: &str = "manifest.json";
+
+/// What is known of a run besides what its stage counted itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunFacts {
+    /// The stream that the dump belongs to.
+    pub feed: FeedName,
+    /// What a recipient reads for it.
+    pub feed_label: String,
+    /// Tells this publication from another of the same dump.
+    pub label: Option<Label>,
+    /// The dump.
+    pub dump: DumpFacts,
+    /// The id of the index that decided.
+    pub index: String,
+    /// The moment that the run counted as now, as text.
+    pub run_time: String,
+    /// Whatever else decided: format, mapping, policy.
+    pub options: BTreeMap<String, Value>,
+    /// The books.
+    pub counts: Value,
+}
+
+impl RunFacts {
+    /// The run's name: feed, content and label.
+    pub fn run_name(&self) -> RunName {
+        RunName::new(&self.feed, &self.dump.blake3, self.label.as_ref())
+    }
+}
+
+/// The dump of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DumpFacts {
+    /// Its file name as given.
+    pub name: String,
+    /// The format it was read as.
+    pub format: String,
+    /// Bytes of the decompressed content.
+    pub bytes: u64,
+    /// Bytes as stored.
+    pub bytes_stored: u64,
+    /// The hash that names the run: of the decompressed content, `observed` and a NUL before it if given.
+    pub blake3: ContentHash,
+    /// The text of `--observed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+}
+
+/// Who is told, or would be: the head of a notice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recipient {
+    /// Who warns.
+    pub sender: Sender,
+    /// Whom; it names the file.
+    pub owner_id: String,
+    /// The organisation's name.
+    pub name: Option<String>,
+    /// Where it is reached, in order.
+    pub contacts: Vec<String>,
+}
+
+/// One staged file: a notice, or what is held for one owner.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NoticeFacts {
+    /// Who warns.
+    pub sender: Sender,
+    /// Whom; it names the file.
+    pub owner_id: String,
+    /// The organisation's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it is reached, in order.
+    #[serde(default)]
+    pub contacts: Vec<String>,
+    /// Alerts in it, one a line.
+    pub lines: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub blake3: ContentHash,
+}
+
+impl NoticeFacts {
+    /// The file's name in its sender's directory.
+    pub(super) fn file(&self) -> Result<String, NameError> {
+        notice_file(&self.owner_id)
+    }
+
+    /// The order of a manifest. Two that are equal here would be one file where names ignore case.
+    pub(super) fn order(&self) -> (&Sender, String) {
+        (&self.sender, self.owner_id.to_ascii_lowercase())
+    }
+}
+
+/// A run's manifest.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`MANIFEST_VERSION`].
+    pub version: u32,
+    /// The run.
+    pub run: RunName,
+    /// Its feed.
+    pub feed: FeedName,
+    /// What a recipient reads for it.
+    pub feed_label: String,
+    /// Its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// Its dump.
+    pub dump: DumpFacts,
+    /// The id of the index that decided.
+    pub index: String,
+    /// The moment that the run counted as now.
+    pub run_time: String,
+    /// Whatever else decided.
+    pub options: BTreeMap<String, Value>,
+    /// The books.
+    pub counts: Value,
+    /// All notices, by sender and then owner.
+    pub notices: Vec<NoticeFacts>,
+    /// All that waits for a person, in the same order.
+    pub held: Vec<NoticeFacts>,
+}
+
+impl Manifest {
+    /// `notices` and `held` stand in [`NoticeFacts::order`].
+    pub(super) fn new(facts: RunFacts, notices: Vec<NoticeFacts>, held: Vec<NoticeFacts>) -> Self {
+        Self {
+            version: MANIFEST_VERSION,
+            run: facts.run_name(),
+            feed: facts.feed,
+            feed_label: facts.feed_label,
+            label: facts.label,
+            dump: facts.dump,
+            index: facts.index,
+            run_time: facts.run_time,
+            options: facts.options,
+            counts: facts.counts,
+            notices,
+            held,
+        }
+    }
+
+    /// What each sender's mailer is told, by sender.
+    pub fn senders(&self) -> Result<BTreeMap<Sender, SenderManifest>, NameError> {
+        let mut senders = BTreeMap::new();
+        for facts in &self.notices {
+            let manifest = senders.entry(facts.sender.clone()).or_insert_with(|| SenderManifest {
+                version: self.version,
+                run: self.run.clone(),
+                sender: facts.sender.clone(),
+                feed: self.feed_label.clone(),
+                notices: Vec::new(),
+            });
+            manifest.notices.push(SenderNotice::new(facts)?);
+        }
+        Ok(senders)
+    }
+}
+
+/// What one sender's mailer needs to know of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SenderManifest {
+    /// [`MANIFEST_VERSION`].
+    pub version: u32,
+    /// The run.
+    pub run: RunName,
+    /// Whose part this is.
+    pub sender: Sender,
+    /// What a recipient reads for the feed.
+    pub feed: String,
+    /// The notices in this directory, by owner.
+    pub notices: Vec<SenderNotice>,
+}
+
+/// One notice, as its mailer sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SenderNotice {
+    /// The file beside the manifest.
+    pub file: String,
+    /// Whom it is for.
+    pub owner_id: String,
+    /// The organisation's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it is to be sent.
+    pub contacts: Vec<String>,
+    /// Alerts in it, one a line.
+    pub alerts: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub blake3: ContentHash,
+}
+
+impl SenderNotice {
+    fn new(facts: &NoticeFacts) -> Result<Self, NameError> {
+        Ok(Self {
+            file: facts.file()?,
+            owner_id: facts.owner_id.clone(),
+            name: facts.name.clone(),
+            contacts: facts.contacts.clone(),
+            alerts: facts.lines,
+            bytes: facts.bytes,
+            blake3: facts.blake3,
+        })
+    }
+}
+
+/// A manifest as bytes: for people to read too, with a line end.
+pub(super) fn to_bytes(manifest: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(manifest).expect("a manifest has text keys and finite numbers");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Reads a manifest; `None` if there is none.
+pub(super) fn find<M: for<'m> Deserialize<'m>>(
+    directory: &Directory,
+    name: &str,
+) -> Result<Option<(M, Moment)>, SpoolError> {
+    let Some(file) = directory.find_file(name)? else { return Ok(None) };
+    let path = || directory.path().join(name);
+    let metadata = file.metadata().map_err(|error| SpoolError::system("look at", path(), error))?;
+    if metadata.len() > MANIFEST_BYTES_MAX {
+        return Err(SpoolError::damaged(path(), format!("larger than {MANIFEST_BYTES_MAX} bytes")));
+    }
+    let published = modified(&metadata).ok_or_else(|| SpoolError::damaged(path(), "its mtime is no time"))?;
+    let bytes = read(file).map_err(|error| SpoolError::system("read", path(), error))?;
+    let unreadable = |error: serde_json::Error| SpoolError::damaged(path(), format!("no manifest: {error}"));
+    let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
+    if version.version > MANIFEST_VERSION {
+        return Err(SpoolError::TooNew { path: path(), version: version.version });
+    }
+    Ok(Some((serde_json::from_slice(&bytes).map_err(unreadable)?, published)))
+}
+
+/// Of a run that was published before, what tells whether it is the same.
+#[derive(Deserialize)]
+pub(super) struct Earlier {
+    pub(super) dump: EarlierDump,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EarlierDump {
+    pub(super) blake3: ContentHash,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+fn read(file: File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A file that grows under us is cut off, and then is no JSON.
+    BufReader::new(file).take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn modified(metadata: &std::fs::Metadata) -> Option<Moment> {
+    use std::os::unix::fs::MetadataExt;
+    Moment::from_unix(metadata.mtime(), u32::try_from(metadata.mtime_nsec()).ok()?)
+}
