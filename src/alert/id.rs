@@ -1,0 +1,91 @@
+//! Ids that are the same whenever, wherever and from however many dumps a finding is made: UUIDs of version 5.
+//!
+//! ```text
+//! finding_id = UUIDv5(30a938c5-…, address|port|transport|identifier|name)
+//! alert_id   = UUIDv5(68d7139f-…, feed|finding_id|time.source|owner_id)
+//! ```
+//!
+//! An absent part is empty. Address as RFC 5952 (a record that names a prefix: the prefix), transport and identifier in lower case,
+//! the port only when it is the service's and not a client's, the name only when the finding is about it, and then its
+//! host alone. The time has a `Z` and its fraction without trailing zeros; of a record without a time it is the text of
+//! `--observed`. Nothing of the policy enters: an id outlives a changed label, severity or name.
+
+use super::line::Context;
+use crate::scan::{Finding, Subject};
+use crate::text::host_name;
+use std::io::Write;
+use uuid::{Uuid, uuid};
+
+/// Namespace of findings.
+const FINDINGS: Uuid = uuid!("30a938c5-1778-5d94-b0f3-d3cf74a7998e");
+/// Namespace of alerts.
+const ALERTS: Uuid = uuid!("68d7139f-d196-5bcb-8e1f-86056f8b2e15");
+
+/// The ids of one alert.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ids {
+    /// What was found: the same in every run and for every recipient.
+    pub finding: Uuid,
+    /// Who is told of it: equal ones in a run are one alert.
+    pub alert: Uuid,
+}
+
+/// The ids of a finding for one recipient. `scratch` is a buffer to build the texts in; its content is of no use.
+pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str, scratch: &mut Vec<u8>) -> Ids {
+    scratch.clear();
+    push_finding(scratch, finding);
+    let finding_id = Uuid::new_v5(&FINDINGS, scratch);
+    scratch.clear();
+    push_alert(scratch, context, finding, finding_id, owner_id);
+    Ids { finding: finding_id, alert: Uuid::new_v5(&ALERTS, scratch) }
+}
+
+fn push_finding(out: &mut Vec<u8>, finding: &Finding<'_>) {
+    match finding.subject {
+        Some(Subject::Address(address)) => push_display(out, address),
+        Some(Subject::Prefix(prefix)) => push_display(out, prefix),
+        None => {}
+    }
+    out.push(b'|');
+    if let Some(port) = finding.port.filter(|_| !finding.port_is_client) {
+        push_display(out, port);
+    }
+    out.push(b'|');
+    push_lower(out, finding.transport.as_deref().unwrap_or_default());
+    out.push(b'|');
+    push_lower(out, finding.identifier.as_deref().unwrap_or_default());
+    out.push(b'|');
+    if let Some(name) = finding.stated.as_deref().and_then(host_name) {
+        out.extend_from_slice(name.as_bytes());
+    }
+}
+
+fn push_alert(out: &mut Vec<u8>, context: &Context, finding: &Finding<'_>, finding_id: Uuid, owner_id: &str) {
+    out.extend_from_slice(context.feed().as_bytes());
+    out.push(b'|');
+    push_uuid(out, finding_id);
+    out.push(b'|');
+    match finding.time {
+        Some(time) => out.extend_from_slice(time.id_text().as_bytes()),
+        None => out.extend_from_slice(context.observed_text().as_bytes()),
+    }
+    out.push(b'|');
+    out.extend_from_slice(owner_id.as_bytes());
+}
+
+fn push_lower(out: &mut Vec<u8>, text: &str) {
+    if !text.is_ascii() {
+        return out.extend_from_slice(text.to_lowercase().as_bytes());
+    }
+    let start = out.len();
+    out.extend_from_slice(text.as_bytes());
+    out[start..].make_ascii_lowercase();
+}
+
+pub(super) fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
+    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+}
+
+pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+    write!(out, "{value}").expect("writing to a Vec cannot fail");
+}

@@ -1,0 +1,390 @@
+//! One alert as one line of JSON.
+
+use super::gate::{self, Key, put, put_extra};
+use super::id::{Ids, push_display, push_uuid};
+use crate::moment::Moment;
+use crate::net::Address;
+use crate::policy::{Hold, Line, SenderName, Tlp};
+use crate::register::Constituency;
+use crate::scan::{Finding, Subject};
+use crate::text::host_name;
+use std::borrow::Cow;
+
+/// Longest `event_description.text`, in characters; a longer one ends in `…` there.
+pub const TEXT_CHARS_MAX: usize = 4_000;
+/// Most CVEs, and most tags, of one alert; after them stands `…`.
+pub const LIST_ITEMS_MAX: usize = 1_000;
+
+/// What every alert of a run says.
+#[derive(Clone, Copy, Debug)]
+pub struct RunFacts<'a> {
+    /// The feed's name, which enters ids.
+    pub feed: &'a str,
+    /// What a recipient reads for it; absent: its name.
+    pub label: Option<&'a str>,
+    /// Where the feed comes from.
+    pub provider: Option<&'a str>,
+    /// The run's name.
+    pub run: &'a str,
+    /// When the run counts as *now*.
+    pub run_time: Moment,
+    /// `--observed`: the instant, and the text as given. For records without a time.
+    pub observed: Option<(Moment, &'a str)>,
+    /// The feed's label.
+    pub tlp: Option<Tlp>,
+    /// The feed's classification; replaces what the format says.
+    pub classification: Option<&'a str>,
+    /// The feed's severity; for records without one.
+    pub severity: Option<&'a str>,
+    /// The index that was asked.
+    pub index_id: [u8; 32],
+}
+
+/// What every alert of a run says, rendered once.
+#[derive(Clone, Debug)]
+pub struct Context {
+    feed: String,
+    observed_text: String,
+    tlp: Option<Tlp>,
+    classification: Option<String>,
+    severity: Option<String>,
+    /// `feed.name` and `feed.provider`
+    feed_pairs: Vec<u8>,
+    /// `time.source` of a record without a time
+    observed_pair: Vec<u8>,
+    /// `time.observation`
+    observation_pair: Vec<u8>,
+    /// `extra.match.index` and `extra.run`
+    run_pairs: Vec<u8>,
+}
+
+/// The classification where neither feed nor format says another.
+const CLASSIFICATION_DEFAULT: &str = "vulnerable-system";
+/// Bytes of the index id that a line shows, as twice as many digits.
+const INDEX_ID_BYTES_SHOWN: usize = 8;
+
+impl Context {
+    /// Renders what is the same in all lines.
+    pub fn new(facts: &RunFacts<'_>) -> Self {
+        let mut feed_pairs = Vec::new();
+        put(&mut feed_pairs, &gate::FEED_NAME, facts.label.unwrap_or(facts.feed));
+        put(&mut feed_pairs, &gate::FEED_PROVIDER, facts.provider.unwrap_or_default());
+        let mut observed_pair = Vec::new();
+        if let Some((moment, _)) = facts.observed {
+            put_extra(&mut observed_pair, TIME_SOURCE, &moment.intelmq_text());
+        }
+        let mut observation_pair = Vec::new();
+        put_extra(&mut observation_pair, TIME_OBSERVATION, &facts.run_time.whole_seconds().intelmq_text());
+        let mut run_pairs = b",\"extra.match.index\":\"".to_vec();
+        for byte in &facts.index_id[..INDEX_ID_BYTES_SHOWN] {
+            push_display(&mut run_pairs, format_args!("{byte:02x}"));
+        }
+        run_pairs.push(b'"');
+        put_extra(&mut run_pairs, ",\"extra.run\":", facts.run);
+        Self {
+            feed: facts.feed.to_owned(),
+            observed_text: facts.observed.map_or_else(String::new, |(_, text)| text.to_owned()),
+            tlp: facts.tlp,
+            classification: facts.classification.map(str::to_owned),
+            severity: facts.severity.map(str::to_owned),
+            feed_pairs,
+            observed_pair,
+            observation_pair,
+            run_pairs,
+        }
+    }
+
+    pub(super) fn feed(&self) -> &str {
+        &self.feed
+    }
+
+    pub(super) fn observed_text(&self) -> &str {
+        &self.observed_text
+    }
+}
+
+const TIME_SOURCE: &str = ",\"time.source\":";
+const TIME_OBSERVATION: &str = ",\"time.observation\":";
+
+/// What every alert for one owner says.
+#[derive(Clone, Copy, Debug)]
+pub struct RecipientFacts<'a> {
+    /// As the register first writes it.
+    pub id: &'a str,
+    /// The organisation's name.
+    pub name: Option<&'a str>,
+    /// None counts as `business`.
+    pub constituency: Option<Constituency>,
+    /// In order of appearance.
+    pub contacts: &'a [&'a str],
+    /// Who warns it.
+    pub sender: &'a SenderName,
+}
+
+/// What every alert for one owner says, rendered once.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// `source.abuse_contact`
+    contact_pair: Vec<u8>,
+    /// `constituency`
+    constituency_pair: Vec<u8>,
+    /// `extra.owner.id`, `extra.owner.name`, `extra.sender`
+    owner_pairs: Vec<u8>,
+}
+
+impl Recipient {
+    /// Renders what is the same in all of an owner's lines.
+    pub fn new(facts: &RecipientFacts<'_>) -> Self {
+        let mut contact_pair = Vec::new();
+        let contacts = join(facts.contacts.iter().map(|contact| Cow::Owned(contact.to_lowercase())), ',');
+        put(&mut contact_pair, &gate::SOURCE_ABUSE_CONTACT, &contacts);
+        let mut constituency_pair = Vec::new();
+        let constituency = facts.constituency.unwrap_or(Constituency::Business);
+        put(&mut constituency_pair, &gate::CONSTITUENCY, constituency_word(constituency));
+        let mut owner_pairs = Vec::new();
+        put_extra(&mut owner_pairs, ",\"extra.owner.id\":", facts.id);
+        put_extra(&mut owner_pairs, ",\"extra.owner.name\":", facts.name.unwrap_or_default());
+        put_extra(&mut owner_pairs, ",\"extra.sender\":", facts.sender.as_str());
+        Self { contact_pair, constituency_pair, owner_pairs }
+    }
+}
+
+/// CVEs and tags of the records whose alerts are equal to one that is written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Merged {
+    cves: Vec<String>,
+    tags: Vec<String>,
+}
+
+impl Merged {
+    /// Adds those of one more record. The line does not depend on how often, but on the order of different ones.
+    pub fn add(&mut self, finding: &Finding<'_>) {
+        add_new(&mut self.cves, finding.cves.iter().map(|cve| cve.to_lowercase()));
+        add_new(&mut self.tags, finding.tags.iter().map(|tag| tag.clone().into_owned()));
+    }
+}
+
+/// One more than a line shows is kept, so that the line can say that there are more.
+fn add_new(list: &mut Vec<String>, items: impl Iterator<Item = String>) {
+    for item in items {
+        if list.len() <= LIST_ITEMS_MAX && !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
+/// What one alert says of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Alert<'a> {
+    /// What was found.
+    pub finding: &'a Finding<'a>,
+    /// The record's number in the dump, from 1.
+    pub record: u64,
+    /// Why this recipient.
+    pub line: &'a Line,
+    /// Why a person must decide, of a held one.
+    pub hold: Option<Hold>,
+    /// Who is told.
+    pub recipient: &'a Recipient,
+    /// Of this finding and recipient.
+    pub ids: &'a Ids,
+    /// What equal alerts add.
+    pub also: Option<&'a Merged>,
+}
+
+/// Appends one alert and a line end.
+pub fn write_line(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    let start = out.len();
+    // Each pair brings its comma; the first one becomes the opening brace.
+    put_source(out, context, alert);
+    put_classification(out, context, alert);
+    put_ours(out, context, alert);
+    out[start] = b'{';
+    out.extend_from_slice(b"}\n");
+}
+
+/// Feed, times and what IntelMQ has under `source.` and `protocol.`.
+fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    let finding = alert.finding;
+    out.extend_from_slice(&context.feed_pairs);
+    match finding.time {
+        Some(time) => put_extra(out, TIME_SOURCE, &time.intelmq_text()),
+        None => out.extend_from_slice(&context.observed_pair),
+    }
+    out.extend_from_slice(&context.observation_pair);
+    put_address(out, finding);
+    put_network(out, alert);
+    if let Some(asn) = finding.asn {
+        // AS 0 is no number to IntelMQ.
+        put_number(out, if asn.0 == 0 { ",\"extra.source.asn\":" } else { ",\"source.asn\":" }, asn.0.into());
+    }
+    put_name(out, &gate::SOURCE_FQDN, [&finding.stated, &finding.shown]);
+    put_name(out, &gate::SOURCE_REVERSE_DNS, [&finding.reverse]);
+    out.extend_from_slice(&alert.recipient.contact_pair);
+    put(out, &gate::PROTOCOL_TRANSPORT, text(&finding.transport));
+    put(out, &gate::PROTOCOL_APPLICATION, text(&finding.application));
+}
+
+fn put_address(out: &mut Vec<u8>, finding: &Finding<'_>) {
+    if let Some(Subject::Address(address)) = finding.subject {
+        // 0.0.0.0 is no address to IntelMQ.
+        let is_refused = address == Address::v4(0);
+        let key: &[u8] = if is_refused { b",\"extra.source.ip\":\"" } else { b",\"source.ip\":\"" };
+        out.extend_from_slice(key);
+        push_display(out, address);
+        out.push(b'"');
+    }
+    if let Some(port) = finding.port {
+        put_number(out, ",\"source.port\":", port.into());
+    }
+}
+
+/// The registered prefix; of a range the CIDR piece that holds the address; of a record that names a prefix, that prefix.
+fn put_network(out: &mut Vec<u8>, alert: &Alert<'_>) {
+    let network = match alert.finding.subject {
+        Some(Subject::Address(address)) => alert.line.claim.range.piece_of(address),
+        Some(Subject::Prefix(prefix)) => Some(prefix),
+        None => None,
+    };
+    if let Some(network) = network {
+        out.extend_from_slice(b",\"source.network\":\"");
+        push_display(out, network);
+        out.push(b'"');
+    }
+}
+
+/// The host of the first that names one; text that is meant as a name and is none goes to `extra.` as it is.
+fn put_name<const N: usize>(out: &mut Vec<u8>, key: &Key, names: [&Option<Cow<'_, str>>; N]) {
+    let stated = names.into_iter().map(text).find(|name| !gate::is_absent(name) && !is_address(name));
+    let Some(name) = stated else { return };
+    match host_name(name) {
+        Some(host) => put(out, key, &host),
+        None => put(out, key, name),
+    }
+}
+
+/// Whether the host of a URL, `host:port` or bare text is an IP literal, which is no name.
+fn is_address(text: &str) -> bool {
+    let text = text.trim_ascii();
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let is_literal = |text: &str| Address::read(text.as_bytes()).is_some();
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, _)) => is_literal(inside),
+        None => is_literal(host) || host.split_once(':').is_some_and(|(host, _)| is_literal(host)),
+    }
+}
+
+/// What is wrong, and how bad.
+fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    let finding = alert.finding;
+    let classification = context.classification.as_deref().or(finding.classification);
+    let classification = classification.unwrap_or(CLASSIFICATION_DEFAULT);
+    let taxonomy = gate::taxonomy(&classification.to_ascii_lowercase()).unwrap_or_default();
+    put_extra(out, ",\"classification.taxonomy\":", taxonomy);
+    put(out, &gate::CLASSIFICATION_TYPE, classification);
+    put(out, &gate::CLASSIFICATION_IDENTIFIER, text(&finding.identifier));
+    let severity = Some(text(&finding.severity)).filter(|severity| !gate::is_absent(severity));
+    put(out, &gate::SEVERITY, severity.or(context.severity.as_deref()).unwrap_or_default());
+    out.extend_from_slice(&alert.recipient.constituency_pair);
+    let merged = alert.also.map_or(&[][..], |also| &also.cves);
+    if !finding.cves.is_empty() || !merged.is_empty() {
+        let own = finding.cves.iter().map(|cve| Cow::Owned(cve.to_lowercase()));
+        let cves = own.chain(merged.iter().map(|cve| Cow::Borrowed(cve.as_str())));
+        put(out, &gate::PRODUCT_VULNERABILITIES, &join(cves, ';'));
+    }
+    put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(text(&finding.text)));
+    put(out, &gate::EVENT_DESCRIPTION_URL, text(&finding.url));
+}
+
+/// What is ours.
+fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    let (finding, line) = (alert.finding, alert.line);
+    let tlp = Tlp::of(finding.tlp.as_deref(), context.tlp);
+    put_extra(out, ",\"tlp\":", tlp.as_tlp1());
+    out.extend_from_slice(b",\"extra.alert_id\":\"");
+    push_uuid(out, alert.ids.alert);
+    out.extend_from_slice(b"\",\"extra.finding_id\":\"");
+    push_uuid(out, alert.ids.finding);
+    out.push(b'"');
+    out.extend_from_slice(&alert.recipient.owner_pairs);
+    put_extra(out, ",\"extra.match.key\":", line.rule.key());
+    put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
+    put_extra(out, ",\"extra.match.role\":", role_word(line.claim.role));
+    out.extend_from_slice(b",\"extra.match.registration\":\"");
+    push_display(out, line.claim.range);
+    out.push(b'"');
+    out.extend_from_slice(&context.run_pairs);
+    put_number(out, ",\"extra.record\":", alert.record);
+    let merged = alert.also.map_or(&[][..], |also| &also.tags);
+    if !finding.tags.is_empty() || !merged.is_empty() {
+        let own = finding.tags.iter().map(|tag| Cow::Borrowed(&**tag));
+        let tags = own.chain(merged.iter().map(|tag| Cow::Borrowed(tag.as_str())));
+        put_extra(out, ",\"extra.tag\":", &join(tags, ';'));
+    }
+    put_extra(out, ",\"extra.tlp\":", tlp.as_str());
+    if let Some(hold) = alert.hold {
+        put_extra(out, ",\"extra.held.reason\":", hold.as_str());
+    }
+}
+
+fn text<'t>(value: &'t Option<Cow<'_, str>>) -> &'t str {
+    value.as_deref().unwrap_or_default()
+}
+
+fn put_number(out: &mut Vec<u8>, key: &'static str, number: u64) {
+    out.extend_from_slice(key.as_bytes());
+    push_display(out, number);
+}
+
+/// Each item once, in order of appearance; what says nothing is left out.
+fn join<'t>(items: impl Iterator<Item = Cow<'t, str>>, between: char) -> String {
+    let mut seen: Vec<Cow<'t, str>> = Vec::new();
+    let mut joined = String::new();
+    for item in items {
+        if gate::is_absent(&item) || seen.contains(&item) {
+            continue;
+        }
+        if !joined.is_empty() {
+            joined.push(between);
+        }
+        if seen.len() == LIST_ITEMS_MAX {
+            joined.push('…');
+            break;
+        }
+        joined.push_str(&item);
+        seen.push(item);
+    }
+    joined
+}
+
+/// Cuts a text that is too long, visibly.
+fn shorten(text: &str) -> Cow<'_, str> {
+    if text.len() <= TEXT_CHARS_MAX {
+        return Cow::Borrowed(text);
+    }
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
+fn role_word(role: crate::register::Role) -> &'static str {
+    use crate::register::Role;
+    match role {
+        Role::User => "user",
+        Role::Network => "network",
+        Role::Link => "link",
+    }
+}
+
+fn constituency_word(constituency: Constituency) -> &'static str {
+    match constituency {
+        Constituency::Vital => "vital",
+        Constituency::CentralGovernment => "central-government",
+        Constituency::LinkOrganisation => "link-organisation",
+        Constituency::DigitalServiceProvider => "digital-service-provider",
+        Constituency::Business => "business",
+    }
+}
