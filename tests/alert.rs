@@ -1,7 +1,6 @@
 //! Alert lines and ids: the vectors of the contract, whole lines, and hostile text.
 //!
-//! The round trip through IntelMQ itself needs its package: see `tests/intelmq_roundtrip.py`. The lines for it are
-//! written by `DIJKWACHT_ALERTS=FILE cargo test --release --test alert -- --ignored`.
+//! The round trip through IntelMQ needs its package; `tests/intelmq_roundtrip.py` has the commands.
 
 use dijkwacht::alert::{
     self, Alert, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX,
@@ -14,6 +13,7 @@ use dijkwacht::register::{Constituency, Role};
 use dijkwacht::scan::{Finding, Kind, Side, Subject};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::process::Command;
 
 fn moment(text: &str) -> Moment {
     match read_time(text.as_bytes(), None) {
@@ -37,7 +37,7 @@ fn facts() -> RunFacts<'static> {
         tlp: None,
         classification: None,
         severity: None,
-        index_id: *b"\x01\x23\x45\x67\x89\xab\xcd\xefof which 24 are not shown",
+        index_id: *b"\x01\x23\x45\x67\x89\xab\xcd\xef24 more that nobody sees",
     }
 }
 
@@ -700,15 +700,31 @@ fn line_keys(line: &str) -> usize {
     keys
 }
 
-/// Writes the alerts that `tests/intelmq_roundtrip.py` reads, to the file that `DIJKWACHT_ALERTS` names.
+/// Alerts of the default test run; `DIJKWACHT_ALERTS` asks for more.
+const ROUND_TRIP_ALERTS: usize = 2_000;
+
+/// Runs `tests/intelmq_roundtrip.py` where there is an IntelMQ: in the Python that `INTELMQ_PYTHON` names, else in python3.
 #[test]
-#[ignore = "writes 100,000 alerts for tests/intelmq_roundtrip.py"]
-fn write_alerts_for_the_round_trip() {
-    let file = std::env::var_os("DIJKWACHT_ALERTS").expect("DIJKWACHT_ALERTS names the file to write");
-    let seed =
-        std::env::var("DIJKWACHT_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("seed {seed}");
+fn every_key_and_value_comes_back_from_intelmq() {
+    let python = std::env::var("INTELMQ_PYTHON");
+    let is_asked_for = python.is_ok();
+    let python = python.unwrap_or_else(|_| "python3".to_owned());
+    let knows = Command::new(&python).args(["-c", "import intelmq"]).output();
+    if !is_asked_for && !knows.is_ok_and(|knows| knows.status.success()) {
+        println!("skipped: no intelmq in {python}; tests/intelmq_roundtrip.py says how to get one");
+        return;
+    }
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let count = number("DIJKWACHT_ALERTS").map_or(ROUND_TRIP_ALERTS, |count| count as usize);
+    let seed = number("DIJKWACHT_SEED").unwrap_or_else(|| fastrand::u64(..));
     let mut lines = Vec::new();
-    hostile_lines(100_000, seed, |_, line| lines.extend_from_slice(line));
-    std::fs::write(file, lines).unwrap();
+    hostile_lines(count, seed, |_, line| lines.extend_from_slice(line));
+    let notice = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&notice, lines).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/intelmq_roundtrip.py");
+    let output = Command::new(&python).args(["-W", "ignore", script]).arg(notice.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("seed {seed}: {said}");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(&format!(" {count} alerts ")), "{said}");
 }
