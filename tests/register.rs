@@ -432,3 +432,185 @@ fn more_bad_rows_than_are_kept_are_counted() {
     assert_eq!(report.findings.iter().count(), 10_000);
     assert_eq!(report.findings.without_text().collect::<Vec<_>>(), [(FindingKind::BadRow, 10_010)]);
 }
+
+/// What lint finds, but for [`FindingKind::NoContact`] unless `kind` asks for it.
+fn check_lint(kind: FindingKind, sources: &[(&str, &str)], expected: &[&str]) {
+    let (register, _) = read(sources);
+    let findings = lint(&register, Day::read(b"2026-11-22").unwrap());
+    let found: Vec<String> = findings.of(kind).map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn equal_claims_of_two_organisations_in_one_source_are_a_conflict() {
+    let check = |rows: &str, expected: &[&str]| {
+        let text = format!("owner_id,kvk,role,network,asn,domain,valid_from,valid_until\n{rows}");
+        check_lint(FindingKind::Conflict, &[("r.csv", &text)], expected);
+    };
+    check(
+        "a,,,192.0.2.0/24,,,,\nb,,,192.0.2.0 - 192.0.2.255,,,,\n",
+        &[
+            "r.csv:3: 192.0.2.0/24 of b is also registered by a on line 2 (decide whose it is: alerts would be held)",
+        ],
+    );
+    check(
+        "a,,,,64496,,,\nb,,,,AS64496,,,\n",
+        &[
+            "r.csv:3: AS64496 of b is also registered by a on line 2 (decide whose it is: alerts would be held)",
+        ],
+    );
+    check(
+        "a,,,,,example.nl,,\nb,,,,,EXAMPLE.nl,,\n",
+        &[
+            "r.csv:3: example.nl of b is also registered by a on line 2 (decide whose it is: alerts would be held)",
+        ],
+    );
+    check("a,,,192.0.2.0/24,,,,\nb,,network,192.0.2.0/24,,,,\n", &[]);
+    check("a,,,192.0.2.0/24,,,,\nb,,,192.0.2.0/25,,,,\n", &[]);
+    check("a,12345678,,192.0.2.0/24,,,,\nb,12345678,,192.0.2.0/24,,,,\n", &[]);
+    check("a,,,192.0.2.0/24,,,,2026-01-01\nb,,,192.0.2.0/24,,,2026-01-02,\n", &[]);
+    check(
+        "a,,,192.0.2.0/24,,,,2026-01-02\nb,,,192.0.2.0/24,,,2026-01-02,\n",
+        &[
+            "r.csv:3: 192.0.2.0/24 of b is also registered by a on line 2 (decide whose it is: alerts would be held)",
+        ],
+    );
+    check_lint(
+        FindingKind::Conflict,
+        &[("r.csv", "owner_id,network\na,192.0.2.0/24\n"), ("s.csv", "owner_id,network\nb,192.0.2.0/24\n")],
+        &[],
+    );
+}
+
+/// All pairs of ranges in a space of five addresses, and triples at random: crossing as defined, by two plain loops.
+#[test]
+fn crossing_ranges_are_found_and_only_those() {
+    let ranges: Vec<(u32, u32)> =
+        (0..5).flat_map(|first| (first..5).map(move |last| (first, last))).collect();
+    let crosses = |a: (u32, u32), b: (u32, u32)| a.0 < b.0 && b.0 <= a.1 && a.1 < b.1;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut sets: Vec<Vec<(u32, u32)>> = Vec::new();
+    sets.extend(ranges.iter().flat_map(|&a| ranges.iter().map(move |&b| vec![a, b])));
+    sets.extend(
+        (0..2_000).map(|_| (0..random.usize(2..12)).map(|_| *random.choice(&ranges).unwrap()).collect()),
+    );
+    for set in sets {
+        for (v4, base) in [(true, "192.0.2."), (false, "2001:db8::")] {
+            let mut text = "owner_id,network\n".to_owned();
+            for (owner, (first, last)) in set.iter().enumerate() {
+                text += &format!("o{owner},{base}{first} - {base}{last}\n");
+            }
+            let (register, _) = read(&[("r.csv", &text)]);
+            let findings = lint(&register, Day::read(b"2026-11-22").unwrap());
+            let mut found: Vec<u32> =
+                findings.of(FindingKind::Crossing).map(|finding| finding.line - 2).collect();
+            found.sort_unstable();
+            let expected: Vec<u32> =
+                (0..set.len() as u32).filter(|&b| set.iter().any(|&a| crosses(a, set[b as usize]))).collect();
+            assert_eq!(found, expected, "{set:?} {v4}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wide_special_expired_or_silent_is_found() {
+    check_lint(
+        FindingKind::TooWide,
+        &[(
+            "r.csv",
+            "owner_id,network,domain\na,16.0.0.0/8,a.nl\nb,16.0.0.0/7,nl\nc,2a00::/19,\nd,2a00::/18,\n",
+        )],
+        &[
+            "r.csv:3: 16.0.0.0/7 of b is more than one organisation is likely to hold (register its parts)",
+            "r.csv:3: nl of b is more than one organisation is likely to hold (register its parts)",
+            "r.csv:5: 2a00::/18 of d is more than one organisation is likely to hold (register its parts)",
+        ],
+    );
+    check_lint(
+        FindingKind::Special,
+        &[(
+            "r.csv",
+            "owner_id,network\na,8.0.0.0/8\nb,10.0.0.0 - 10.0.0.9\nc,9.0.0.0/8\nd,9.255.255.255 - 10.0.0.0\ne,2001:db8::/31\nf,::/0\n",
+        )],
+        &[
+            "r.csv:3: 10.0.0.0 - 10.0.0.9 of b lies in 10.0.0.0/8, which is nobody's on the Internet (is that meant?)",
+            "r.csv:5: 9.255.255.255 - 10.0.0.0 of d holds 10.0.0.0/8, which is nobody's on the Internet and is cut out (register the rest)",
+            "r.csv:6: 2001:db8::/31 of e holds 2001:db8::/32, which is nobody's on the Internet and is cut out (register the rest)",
+            "r.csv:7: ::/0 of f holds ::/96, which is nobody's on the Internet and is cut out (register the rest)",
+        ],
+    );
+    check_lint(
+        FindingKind::Expired,
+        &[("r.csv", "owner_id,network,valid_until\na,192.0.2.0/24,2026-11-21\nb,192.0.2.0/24,2026-11-22\n")],
+        &["r.csv:2: 192.0.2.0/24 of a was valid until 2026-11-21 (remove it, or give it a later day)"],
+    );
+    check_lint(
+        FindingKind::NoContact,
+        &[(
+            "r.csv",
+            "owner_id,network,contact,same_as\na,192.0.2.1,,\na,192.0.2.2,,\nb,192.0.2.3,,c\nc,,c@example.nl,\nd,,,\n",
+        )],
+        &[
+            "r.csv:2: a, who registers 192.0.2.1/32, has no contact, nor has its organisation (add one, or nobody is told)",
+        ],
+    );
+}
+
+#[test]
+fn a_number_that_unites_far_too_many_is_pointed_out() {
+    let text: String = (0..150).map(|owner| format!("o{owner},12345678\n")).collect();
+    let (register, report) = read(&[("r.csv", &format!("owner_id,kvk\n{text}"))]);
+    assert!(register.owners.iter().all(|owner| owner.organisation == 0));
+    assert_eq!(report.findings.of(FindingKind::WideUnion).count(), 1);
+}
+
+#[test]
+fn roles_follow_what_is_registered() {
+    let (register, _) = read(&[(
+        "r.csv",
+        "owner_id,network,asn,domain,role\na,192.0.2.1,1,a.nl,\nb,192.0.2.1,1,a.nl,user\nc,192.0.2.1,1,a.nl,link\n",
+    )]);
+    let roles: Vec<Role> = register.registrations.iter().map(|it| it.role).collect();
+    use Role::{Link, Network, User};
+    assert_eq!(roles, [User, Network, User, User, User, User, Link, Link, Link]);
+    assert!(matches!(&register.registrations[2].key, Key::Domain(domain) if domain == "a.nl"));
+}
+
+/// Not a proof, a measurement: `cargo test --release --test register -- --ignored --nocapture million`.
+#[test]
+#[ignore = "a measurement, to be run in release"]
+fn a_million_rows_are_read() {
+    use std::fmt::Write;
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut text = "owner_id,name,kvk,constituency,role,network,contact,valid_from\n".to_owned();
+    for row in 0..1_000_000u32 {
+        let owner = row / 4;
+        let bits = random.u32(0x0100_0000..0xe000_0000) & !0xff;
+        let address = std::net::Ipv4Addr::from_bits(bits);
+        writeln!(text, "org-{owner},Organisation {owner},{:08},business,user,{address}/24,abuse@org-{owner}.example.nl,2026-01-01", owner + 1).unwrap();
+    }
+    let mut quoted = String::new();
+    for line in text.lines() {
+        let fields: Vec<String> = line.split(',').map(|field| format!("\"{field}\"")).collect();
+        writeln!(quoted, "{}", fields.join(",")).unwrap();
+    }
+    for (name, text) in [("plain.csv", &text), ("quoted.csv", &quoted)] {
+        for _ in 0..3 {
+            let start = std::time::Instant::now();
+            let (register, report) = read(&[(name, text)]);
+            let read_seconds = start.elapsed().as_secs_f64();
+            let start = std::time::Instant::now();
+            let findings = lint(&register, Day::read(b"2026-11-22").unwrap());
+            let lint_seconds = start.elapsed().as_secs_f64();
+            let counted: u64 = FindingKind::ALL.into_iter().map(|kind| findings.count(kind)).sum();
+            println!(
+                "{name}: {} rows, {} bytes, read {read_seconds:.2} s, lint {lint_seconds:.2} s, {counted} findings",
+                report.rows,
+                text.len()
+            );
+            assert_eq!(report.rows, 1_000_000);
+        }
+    }
+}
