@@ -38,8 +38,10 @@ pub static FORMATS: &[FormatSpec] = &[
     super::zgrab2::SPEC,
     super::nuclei::SPEC,
     super::masscan::SPEC,
+    super::masscan_list::SPEC,
     super::ndjson::SPEC,
     super::csv::SPEC,
+    super::list::SPEC,
     super::shadowserver::SPEC,
 ];
 
@@ -234,8 +236,11 @@ pub struct FormatSpec {
     pub fits: fn(&Head<'_>) -> bool,
     /// Reads the header, if any; a bad one is an error (exit 65) with the remedy. A head of 0 bytes or of a header
     /// only is a dump without records, not an error.
-    pub open: fn(&Head<'_>, &FormatOptions) -> Result<Box<dyn Format>, FormatError>,
+    pub open: OpenFormat,
 }
+
+/// How a dump is opened in a format, from its head.
+pub type OpenFormat = fn(&Head<'_>, &FormatOptions) -> Result<Box<dyn Format>, FormatError>;
 
 impl fmt::Debug for FormatSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,11 +7,15 @@
 mod columns;
 mod csv;
 mod delimited;
+mod detect;
 mod encoding;
 mod format;
 mod json;
+mod lines;
+mod list;
 mod mapped;
 mod masscan;
+mod masscan_list;
 mod ndjson;
 mod nuclei;
 mod packed;
@@ -25,11 +29,12 @@ mod zgrab2;
 mod zmap;
 
 pub use delimited::COLUMNS_MAX;
+pub use detect::{DetectError, Opened, format_by_name, open_format};
 pub use encoding::Encoding;
 pub use format::{
     BYTE_ORDER_MARK, Column, Description, FORMATS, Field, Filter, Format, FormatError, FormatOptions,
-    FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, RECORD_BYTES_MAX, REJECTS_KEPT, RejectedRecord,
-    Sink, Take, Tally, Window,
+    FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, OpenFormat, RECORD_BYTES_MAX, REJECTS_KEPT,
+    RejectedRecord, Sink, Take, Tally, Window,
 };
 pub use mapped::{MAPS_MAX, Mapped};
 pub use packed::{FlawKind, Packing, ZSTD_WINDOW_LOG_MAX};

@@ -32,7 +32,8 @@ const MARK_BYTES: usize = 3;
 /// The text of a dump, in pieces.
 pub struct Stream {
     raw: Raw,
-    transcode: Option<Transcode>,
+    /// Boxed, since its hash state is large.
+    transcode: Option<Box<Transcode>>,
     encoding: Encoding,
     /// Text that was read to know what the dump is, and is not yet handed out.
     ahead: Pending,
@@ -48,7 +49,7 @@ impl Stream {
         let mut stream = Self {
             raw,
             transcode: Transcoder::new(encoding)
-                .map(|transcoder| Transcode::new(transcoder, options.raw_hasher)),
+                .map(|transcoder| Box::new(Transcode::new(transcoder, options.raw_hasher))),
             encoding,
             ahead: Pending::default(),
         };
