@@ -1,70 +1,180 @@
-//! The compressed prefix index.
+//! The compressed prefix index: which registrations hold an address.
+//!
+//! A [`Register`] is built into an index in memory ([`Index::build`]) or, once and for many runs, into a file ([`Index::write`]) that
+//! is opened in milliseconds ([`Index::open`]). Both are the same bytes, with the same [`Index::id`].
+//!
+//! ```
+//! use dijkwacht::index::Index;
+//! use dijkwacht::net::Address;
+//! use dijkwacht::register::{ReadOptions, Register};
+//!
+//! let text = "owner_id,network,role\nschool,198.18.7.0/24,user\nisp,198.18.0.0/16,network\n";
+//! let (register, _) = Register::read_bytes(&[("register.csv", text.as_bytes())], &ReadOptions::default()).unwrap();
+//! let index = Index::build(&register).unwrap();
+//! let address = Address::read(b"198.18.7.1").unwrap();
+//! let owners: Vec<_> = index.covering(address).map(|claim| index.owner(claim.owner).id).collect();
+//! assert_eq!(owners, ["school", "isp"]);
+//! ```
+//!
+//! Ranges of addresses, CIDR or not, are flattened into disjoint intervals; each interval leads to the list of all registrations that
+//! cover it, most specific first, and lists share their tails. A registration that is wider than a special block does not hold
+//! the addresses of that block ([`Range::held_parts`](crate::net::Range::held_parts)). Domains and AS numbers are stored and can be
+//! listed ([`Index::domains`], [`Index::asns`]); no record is found by them yet.
+//!
+//! What it promises: a lookup answers as [`naive`], the linear search, does; an opened file is validated whole, cannot change any more, and
+//! no damage to it makes a lookup panic. What it does not do: change. A new register is a new index.
+//!
+//! Inside: `build` puts the register in canonical order, `flatten` makes the intervals and lists, `tables` lays them out,
+//! `layout` tells the format, `file` writes and opens, `validate` checks, `lookup` finds, `walk` reads the intervals back,
+//! `identity` makes the id; [`Coverage`] and [`Difference`] tell what an index covers and what changed.
 
-use crate::moment::Day;
-use crate::net::{Address, Prefix, Range};
-use crate::register::{Constituency, Register, Role};
+mod build;
+mod content;
+mod coverage;
+mod diff;
+mod errors;
+mod file;
+mod flatten;
+mod identity;
+mod layout;
+mod lookup;
+pub mod naive;
+mod tables;
+mod validate;
+mod verify;
+mod walk;
 
-/// An opened or freshly built index; immutable.
-pub struct Index {/* map + validated section offsets */}
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
 
-/// Position of an owner in the index's canonical order (by lower-cased owner_id).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct OwnerIx(pub u32);
+use memmap2::Mmap;
+use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-/// A registration of an address range as the index holds it. Copy, 64 bytes or less.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claim {
-    pub registration: u32,
-    pub owner: OwnerIx,
-    pub role: Role,
-    pub range: Range,
-    pub valid_from: Option<Day>,
-    pub valid_until: Option<Day>,
-    pub source: u16,
-    pub line: u32,
-}
+use crate::net::{Address, Prefix};
+use crate::register::Register;
 
-/// An owner as the index holds it.
-pub struct OwnerView<'i> {
-    pub id: &'i str,
-    pub name: Option<&'i str>,
-    pub constituency: Option<Constituency>,
-    pub sector: Option<&'i str>,
-    /// Lowest OwnerIx of the united group; equal means one organisation.
-    pub organisation: OwnerIx,
-    pub source: u16,
-    pub line: u32,
-    // + contacts(): iterator of &str
+pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
+pub use coverage::Coverage;
+pub use diff::{Change, ChangeKind, Difference};
+pub use errors::{BuildError, OpenError, WriteError};
+pub use layout::{INDEX_BYTES_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, TERMS_MAX, VERSION};
+pub use lookup::{Claim, Covering, Finder};
+
+use layout::{Header, SECTIONS, Section};
+
+/// A compressed prefix index, opened or freshly built; it never changes.
+pub struct Index {
+    map: Mmap,
+    id: [u8; 32],
+    sections: [Range<usize>; SECTIONS],
 }
 
 impl Index {
+    /// Builds the index of a register in memory.
+    ///
+    /// # Errors
+    /// When the register is larger than the format, or its ranges cross each other too often ([`RELISTED_MAX`]).
+    pub fn build(register: &Register) -> Result<Self, BuildError> {
+        build::build(register)
+    }
+
+    /// Opens an index file: copies it into sealed memory, checks its checksum, and validates all of it.
+    ///
+    /// The file may be replaced, overwritten or removed afterwards. Costs its size in (shared, not anonymous) memory.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no index, is of another version, or is damaged; the message tells the remedy.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        file::open(path)
+    }
+
+    /// Writes the index beside `path`, makes it durable, and renames it over `path`.
+    ///
+    /// # Errors
+    /// When the system refuses any of it; then `path` is as it was.
+    pub fn write(&self, path: &Path) -> Result<(), WriteError> {
+        file::write(&self.map, path)
+    }
+
+    /// Over bytes whose header is valid.
+    fn new(map: Mmap, header: &Header) -> Self {
+        let sections = header.extents.map(|extent| {
+            let offset = extent.offset.get() as usize;
+            offset..offset + extent.bytes.get() as usize
+        });
+        Self { map, id: header.id, sections }
+    }
+
+    #[inline(always)]
+    fn section<T: FromBytes + KnownLayout + Immutable>(&self, section: Section) -> &[T] {
+        layout::elements(self.map.get(self.sections[section as usize].clone()).unwrap_or_default())
+    }
+
+    /// The id: equal for registers that decide equally, wherever their rows stand.
+    #[must_use]
     pub fn id(&self) -> [u8; 32] {
-        todo!()
+        self.id
     }
-    /// Whether any registration holds the address; `false` is a proof.
+
+    /// What a loop of lookups is done with; the methods below take a new one each time.
+    #[inline]
+    #[must_use]
+    pub fn finder(&self) -> Finder<'_> {
+        Finder::new(self)
+    }
+
+    /// Whether any registration holds the address; `false` is a proof, and so is `true`.
+    #[inline]
+    #[must_use]
     pub fn holds(&self, address: Address) -> bool {
-        todo!()
+        self.finder().holds(address)
     }
-    /// All registrations that hold the address: fewest addresses first; equal sizes by source, then line.
-    pub fn covering(&self, address: Address) -> impl Iterator<Item = Claim> + '_ {
-        std::iter::empty()
+
+    /// All registrations that hold the address: fewest addresses first; equal sizes by source, then line, then canonical order.
+    #[inline]
+    pub fn covering(&self, address: Address) -> Covering<'_> {
+        self.finder().covering(address)
     }
+
     /// All registrations that hold all of the prefix, same order.
+    ///
+    /// A registration does not hold a prefix of which it does not hold the special addresses.
     pub fn covering_prefix(&self, prefix: Prefix) -> impl Iterator<Item = Claim> + '_ {
-        std::iter::empty()
+        lookup::covering_prefix(self, prefix)
     }
-    /// All registrations that lie inside the prefix and are not all of it.
+
+    /// All registrations that lie inside the prefix and are not all of it, in order of address.
+    ///
+    /// Costs two binary searches and a look at each registration that starts inside.
     pub fn inside(&self, prefix: Prefix) -> impl Iterator<Item = Claim> + '_ {
-        std::iter::empty()
+        lookup::inside(self, prefix)
     }
-    pub fn owner(&self, owner: OwnerIx) -> OwnerView<'_> {
-        todo!()
+
+    /// All registrations of addresses in canonical order: IPv4 first, by first and last address.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+        lookup::claims(self)
     }
-    /// The owners of one organisation, in order of appearance (source, then line).
-    pub fn united(&self, organisation: OwnerIx) -> impl Iterator<Item = OwnerIx> + '_ {
-        std::iter::empty()
+
+    /// The IPv4 intervals: first address and head, neighbours different.
+    fn intervals4(&self) -> Vec<(u32, u32)> {
+        walk::intervals4(self)
     }
-    pub fn source_name(&self, source: u16) -> &str {
-        todo!()
+
+    /// The IPv6 intervals.
+    fn intervals6(&self) -> Vec<(u128, u32)> {
+        walk::intervals6(self)
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = u64::from_be_bytes([
+            self.id[0], self.id[1], self.id[2], self.id[3], self.id[4], self.id[5], self.id[6], self.id[7],
+        ]);
+        f.debug_struct("Index")
+            .field("id", &format_args!("{id:016x}"))
+            .field("counts", &self.counts())
+            .finish()
     }
 }

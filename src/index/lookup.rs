@@ -1,0 +1,416 @@
+//! Lookups.
+//!
+//! Simply: the last interval that starts at or before the address leads to its list. Departures from that:
+//! 1. A bit for each /20 (IPv4) or /32 (IPv6) answers nearly all misses; a block without a bit has no covered interval.
+//! 2. The search begins in a directory by the first 16 bits and is narrowed by slots to about one cache line of 16-bit keys.
+//!    A slot may begin inside an interval; the position before its first key is then that interval, also across slots.
+//! 3. IPv6 repeats this for the next 16 bits where borders are finer.
+//!
+//! All reads are checked for bounds: what was validated cannot be out of them, and the checks cost less than a cache miss.
+
+use zerocopy::little_endian::{U16, U32, U64};
+
+use super::coverage::range_of;
+use super::layout::{
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_ENTRIES, IN_WIDE, NO_DAY, NodeRow, Row4,
+    Row6, Section, TABLE, TermsRow, WideRow,
+};
+use super::{Index, OwnerIx};
+use crate::moment::Day;
+use crate::net::{self, Address, Family, Prefix, Range};
+use crate::register::Role;
+
+/// A registration of a range of addresses, as the index holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Its number in the index's canonical order.
+    pub registration: u32,
+    /// Whose it is.
+    pub owner: OwnerIx,
+    /// As what it is registered.
+    pub role: Role,
+    /// All of it, as registered.
+    pub range: Range,
+    /// First day, if any.
+    pub valid_from: Option<Day>,
+    /// Last day, if any.
+    pub valid_until: Option<Day>,
+    /// When somebody last made sure of it.
+    pub verified: Option<Day>,
+    /// The source that it is from: lower takes precedence.
+    pub source: u16,
+    /// The line it stands in.
+    pub line: u32,
+}
+
+/// The sections that lookups read, taken out of the file once: keep one for a loop.
+#[derive(Clone, Copy)]
+pub struct Finder<'i> {
+    blocks4: &'i [U64; BLOCKS4_WORDS],
+    directory4: &'i [U32; DIRECTORY_ENTRIES],
+    directory6: &'i [U16; DIRECTORY_ENTRIES],
+    blocks6: &'i [BlockRow],
+    bitmaps6: &'i [[U64; BITMAP6_WORDS]],
+    tables: &'i [U32],
+    slots: &'i [U32],
+    keys: &'i [U16],
+    heads: &'i [U32],
+    details: &'i [U32],
+    keys64: &'i [U64],
+    heads64: &'i [U32],
+    rows: Rows<'i>,
+}
+
+/// The sections that tell what a node stands for.
+#[derive(Clone, Copy)]
+struct Rows<'i> {
+    rows4: &'i [Row4],
+    rows6: &'i [Row6],
+    wide: &'i [WideRow],
+    nodes: &'i [NodeRow],
+    terms: &'i [TermsRow],
+}
+
+/// Stands in where a fixed-size section is missing, which validation excludes.
+static NO_BLOCKS4: [U64; BLOCKS4_WORDS] = [U64::ZERO; BLOCKS4_WORDS];
+static NO_DIRECTORY4: [U32; DIRECTORY_ENTRIES] = [U32::ZERO; DIRECTORY_ENTRIES];
+static NO_DIRECTORY6: [U16; DIRECTORY_ENTRIES] = [U16::ZERO; DIRECTORY_ENTRIES];
+
+impl<'i> Finder<'i> {
+    #[inline]
+    pub(super) fn new(index: &'i Index) -> Self {
+        Self {
+            blocks4: index.section(Section::Blocks4).try_into().unwrap_or(&NO_BLOCKS4),
+            directory4: index.section(Section::Directory4).try_into().unwrap_or(&NO_DIRECTORY4),
+            directory6: index.section(Section::Directory6).try_into().unwrap_or(&NO_DIRECTORY6),
+            blocks6: index.section(Section::Blocks6),
+            bitmaps6: index.section(Section::Bitmaps6),
+            tables: index.section(Section::Tables),
+            slots: index.section(Section::Slots),
+            keys: index.section(Section::Keys),
+            heads: index.section(Section::Heads),
+            details: index.section(Section::Details),
+            keys64: index.section(Section::Keys64),
+            heads64: index.section(Section::Heads64),
+            rows: Rows::new(index),
+        }
+    }
+
+    /// Whether any registration holds the address; `false` is a proof, and so is `true`.
+    #[inline]
+    #[must_use]
+    pub fn holds(&self, address: Address) -> bool {
+        self.head(address) != 0
+    }
+
+    /// As [`holds`](Self::holds), of an IPv4 address in host order.
+    #[inline]
+    #[must_use]
+    pub fn holds_v4(&self, bits: u32) -> bool {
+        self.head4(bits) != 0
+    }
+
+    /// As [`holds`](Self::holds), of an IPv6 address in host order, which must not be an IPv4-mapped one.
+    #[inline]
+    #[must_use]
+    pub fn holds_v6(&self, bits: u128) -> bool {
+        self.head6(bits) != 0
+    }
+
+    /// Whether the /20 of an IPv4 address holds anything; `false` is a proof, `true` is not. One load, no branch.
+    #[inline]
+    #[must_use]
+    pub fn may_hold_v4(&self, bits: u32) -> bool {
+        let block = bits >> 12;
+        self.blocks4[(block >> 6) as usize].get() >> (block & 63) & 1 != 0
+    }
+
+    /// Whether the /32 of an IPv6 address holds anything; `false` is a proof, `true` is not.
+    #[inline]
+    #[must_use]
+    pub fn may_hold_v6(&self, bits: u128) -> bool {
+        self.block6(bits).is_some()
+    }
+
+    /// One bit for each of the first 64 addresses, the lowest for the first: whether any registration holds it.
+    #[inline]
+    #[must_use]
+    pub fn holds_v4_batch(&self, addresses: &[u32]) -> u64 {
+        let addresses = &addresses[..addresses.len().min(64)];
+        let may = addresses
+            .iter()
+            .enumerate()
+            .fold(0, |mask, (at, &bits)| mask | u64::from(self.may_hold_v4(bits)) << at);
+        sieve(may, |at| self.search4(addresses[at]) != 0)
+    }
+
+    /// As [`holds_v4_batch`](Self::holds_v4_batch), of IPv6 addresses.
+    #[inline]
+    #[must_use]
+    pub fn holds_v6_batch(&self, addresses: &[u128]) -> u64 {
+        let addresses = &addresses[..addresses.len().min(64)];
+        let may = addresses
+            .iter()
+            .enumerate()
+            .fold(0, |mask, (at, &bits)| mask | u64::from(self.may_hold_v6(bits)) << at);
+        sieve(may, |at| self.head6(addresses[at]) != 0)
+    }
+
+    /// The most specific registration that holds the address (the first of [`covering`](Self::covering)).
+    #[inline]
+    #[must_use]
+    pub fn most_specific(&self, address: Address) -> Option<Claim> {
+        self.rows.claim_at(self.head(address)).map(|(claim, _)| claim)
+    }
+
+    /// All registrations that hold the address: fewest addresses first; equal sizes by source, then line, then canonical order.
+    #[inline]
+    #[must_use]
+    pub fn covering(&self, address: Address) -> Covering<'i> {
+        Covering { node: self.head(address), rows: self.rows }
+    }
+
+    /// The registrations of a node and those after it.
+    pub(super) fn list(&self, node: u32) -> Covering<'i> {
+        Covering { node, rows: self.rows }
+    }
+
+    /// The node that an address leads to; 0 is none.
+    #[inline]
+    pub(super) fn head(&self, address: Address) -> u32 {
+        match address.ip() {
+            std::net::IpAddr::V4(v4) => self.head4(v4.to_bits()),
+            std::net::IpAddr::V6(v6) => self.head6(v6.to_bits()),
+        }
+    }
+
+    #[inline]
+    fn head4(&self, bits: u32) -> u32 {
+        if self.may_hold_v4(bits) { self.search4(bits) } else { 0 }
+    }
+
+    #[inline]
+    fn search4(&self, bits: u32) -> u32 {
+        self.search(self.directory4[(bits >> 16) as usize].get(), bits as u16)
+    }
+
+    /// The block of an IPv6 address, if its /32 holds anything.
+    #[inline]
+    fn block6(&self, bits: u128) -> Option<&'i BlockRow> {
+        let block = self.blocks6.get(usize::from(self.directory6[(bits >> 112) as usize].get()))?;
+        let bitmap = self.bitmaps6.get(block.bitmap.get() as usize)?;
+        let within = (bits >> 96) as u16;
+        let word = bitmap[usize::from(within >> 6)].get();
+        (word >> (within & 63) & 1 != 0).then_some(block)
+    }
+
+    #[inline]
+    fn head6(&self, bits: u128) -> u32 {
+        let Some(block) = self.block6(bits) else { return 0 };
+        let mut head = block.head.get();
+        for shift in [96, 80, 64] {
+            if head & TABLE == 0 {
+                break;
+            }
+            let Some(table) = self.tables.get((head & !TABLE) as usize) else { return 0 };
+            head = self.search(table.get(), (bits >> shift) as u16);
+        }
+        if head & DETAIL == 0 { head } else { self.search64((head & !DETAIL) as usize, bits as u64) }
+    }
+
+    /// The head of the last key of a table that is at most `low`.
+    #[inline]
+    fn search(&self, table: u32, low: u16) -> u32 {
+        let slot = (table >> 4) as usize + (u32::from(low) >> (16 - (table & 15))) as usize;
+        let Some(&[start, end]) = self.slots.get(slot..slot + 2) else { return 0 };
+        let (start, end) = (start.get() as usize, end.get() as usize);
+        let Some(keys) = self.keys.get(start..end) else { return 0 };
+        let count = keys.partition_point(|key| key.get() <= low);
+        self.heads.get((start + count).wrapping_sub(1)).map_or(0, |head| head.get())
+    }
+
+    /// The same in the sorted low halves of one /64.
+    #[cold]
+    fn search64(&self, detail: usize, low: u64) -> u32 {
+        let Some(&[start, end]) = self.details.get(detail..detail + 2) else { return 0 };
+        let (start, end) = (start.get() as usize, end.get() as usize);
+        let Some(keys) = self.keys64.get(start..end) else { return 0 };
+        let count = keys.partition_point(|key| key.get() <= low);
+        self.heads64.get((start + count).wrapping_sub(1)).map_or(0, |head| head.get())
+    }
+}
+
+/// Clears the bits of `mask` for which the test fails.
+#[inline]
+fn sieve(mask: u64, holds: impl Fn(usize) -> bool) -> u64 {
+    let mut rest = mask;
+    let mut held = 0;
+    while rest != 0 {
+        let at = rest.trailing_zeros();
+        held |= u64::from(holds(at as usize)) << at;
+        rest &= rest - 1;
+    }
+    held
+}
+
+impl<'i> Rows<'i> {
+    #[inline]
+    fn new(index: &'i Index) -> Self {
+        Self {
+            rows4: index.section(Section::Registrations4),
+            rows6: index.section(Section::Registrations6),
+            wide: index.section(Section::Wide),
+            nodes: index.section(Section::Nodes),
+            terms: index.section(Section::Terms),
+        }
+    }
+
+    /// The registration of a node and the next node; `None` for node 0.
+    #[inline]
+    fn claim_at(&self, node: u32) -> Option<(Claim, u32)> {
+        let mut registration = node.checked_sub(1)? as usize;
+        let mut next = None;
+        if registration >= self.rows4.len() + self.rows6.len() {
+            let node = self.nodes.get(registration - self.rows4.len() - self.rows6.len())?;
+            registration = node.registration.get() as usize;
+            next = Some(node.next.get());
+        }
+        let (claim, own) = self.claim(registration)?;
+        Some((claim, next.unwrap_or(own)))
+    }
+
+    /// A registration and the next of its own node.
+    #[inline]
+    fn claim(&self, registration: usize) -> Option<(Claim, u32)> {
+        let (range, owner, terms, line, next) = match self.rows4.get(registration) {
+            Some(row) => {
+                let range = Range::new(Address::v4(row.first.get()), Address::v4(row.last.get()))?;
+                (range, row.owner.get(), row.terms.get(), row.line.get(), row.next.get())
+            }
+            None => {
+                let row = self.rows6.get(registration - self.rows4.len())?;
+                let (first, last) = self.ends6(row)?;
+                let range = range_of(Family::V6, first, last)?;
+                (range, row.owner.get(), row.terms_and_length.get() >> 8, row.line.get(), row.next.get())
+            }
+        };
+        let terms = Terms::read(self.terms.get(terms as usize)?);
+        let claim = Claim {
+            registration: registration as u32,
+            owner: OwnerIx(owner),
+            role: terms.role,
+            range,
+            valid_from: terms.valid_from,
+            valid_until: terms.valid_until,
+            verified: terms.verified,
+            source: terms.source,
+            line,
+        };
+        Some((claim, next))
+    }
+
+    /// The first and last address of an IPv6 registration.
+    #[inline]
+    fn ends6(&self, row: &Row6) -> Option<(u128, u128)> {
+        match row.terms_and_length.get() & 0xff {
+            IN_WIDE => {
+                let wide = self.wide.get(row.high.get() as usize)?;
+                Some((wide.first.get(), wide.last.get()))
+            }
+            length => Some(layout::prefix6(row.high.get(), length)),
+        }
+    }
+
+    /// The numbers of the registrations that start in a range.
+    fn starting_in(&self, range: Range) -> std::ops::Range<usize> {
+        let (first, last) = (range.first().bits(), range.last().bits());
+        match range.family() {
+            Family::V4 => {
+                let start = self.rows4.partition_point(|row| u128::from(row.first.get()) < first);
+                let end = self.rows4.partition_point(|row| u128::from(row.first.get()) <= last);
+                start..end
+            }
+            Family::V6 => {
+                let first_of = |row: &Row6| self.ends6(row).map_or(0, |(first, _)| first);
+                let start = self.rows6.partition_point(|row| first_of(row) < first);
+                let end = self.rows6.partition_point(|row| first_of(row) <= last);
+                self.rows4.len() + start..self.rows4.len() + end
+            }
+        }
+    }
+}
+
+/// [`TermsRow`] as types.
+pub(super) struct Terms {
+    pub(super) role: Role,
+    pub(super) source: u16,
+    pub(super) valid_from: Option<Day>,
+    pub(super) valid_until: Option<Day>,
+    pub(super) verified: Option<Day>,
+}
+
+impl Terms {
+    #[inline]
+    pub(super) fn read(row: &TermsRow) -> Self {
+        let day = |number: i32| (number != NO_DAY).then(|| Day::from_number(number));
+        Self {
+            role: match row.role {
+                0 => Role::User,
+                1 => Role::Network,
+                _ => Role::Link,
+            },
+            source: row.source.get(),
+            valid_from: day(row.valid_from.get()),
+            valid_until: day(row.valid_until.get()),
+            verified: day(row.verified.get()),
+        }
+    }
+}
+
+/// The registrations that hold an address, most specific first.
+#[derive(Clone)]
+pub struct Covering<'i> {
+    node: u32,
+    rows: Rows<'i>,
+}
+
+impl Iterator for Covering<'_> {
+    type Item = Claim;
+
+    #[inline]
+    fn next(&mut self) -> Option<Claim> {
+        let (claim, next) = self.rows.claim_at(self.node)?;
+        self.node = next;
+        Some(claim)
+    }
+}
+
+/// All registrations that hold all of the prefix, in the order of `covering`.
+///
+/// A wider registration does not hold the special addresses inside it, and so does not hold a prefix with any of them.
+pub(super) fn covering_prefix(index: &Index, prefix: Prefix) -> impl Iterator<Item = Claim> + '_ {
+    let whole = prefix.range();
+    let cut = net::special_blocks().iter().any(|block| block.range().overlaps(whole));
+    Finder::new(index).covering(prefix.first()).filter(move |claim| {
+        claim.range.contains(whole)
+            && (!cut || claim.range.held_parts().iter().any(|part| part.contains(whole)))
+    })
+}
+
+/// All registrations that lie inside the prefix and are not all of it, in order of address.
+pub(super) fn inside(index: &Index, prefix: Prefix) -> impl Iterator<Item = Claim> + '_ {
+    let whole = prefix.range();
+    let rows = Rows::new(index);
+    rows.starting_in(whole)
+        .filter_map(move |registration| rows.claim(registration))
+        .map(|(claim, _)| claim)
+        .filter(move |claim| whole.contains(claim.range) && claim.range != whole)
+}
+
+/// The registrations of addresses, in canonical order.
+pub(super) fn claims(index: &Index) -> impl Iterator<Item = Claim> + '_ {
+    let rows = Rows::new(index);
+    (0..rows.rows4.len() + rows.rows6.len())
+        .filter_map(move |registration| rows.claim(registration))
+        .map(|(claim, _)| claim)
+}

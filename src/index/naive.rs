@@ -1,0 +1,85 @@
+//! The oracle: lookups by linear search, straight from the rules.
+//!
+//! It shares nothing with the index but the types, and is not fast: for tests and for doubt.
+
+use std::cmp::Ordering;
+
+use crate::net::{Address, Prefix, special_blocks, special_exceptions};
+use crate::register::{Key, Register, Registration};
+
+/// All registrations that hold the address, in the order that [`Index::covering`](super::Index::covering) gives.
+#[must_use]
+pub fn covering<'r>(register: &'r Register, address: Address) -> Vec<&'r Registration> {
+    let mut found: Vec<_> = register.registrations.iter().filter(|row| holds(row, address)).collect();
+    found.sort_by(|a, b| compare(register, a, b));
+    found
+}
+
+/// Whether the registration holds the address: the address lies in it and, if special, it lies in the special block.
+#[must_use]
+pub fn holds(registration: &Registration, address: Address) -> bool {
+    let Key::Range(range) = &registration.key else { return false };
+    let allowed = match address.special() {
+        Some(block) => block.range().contains(*range),
+        None => true,
+    };
+    range.holds(address) && allowed
+}
+
+/// All registrations that hold each address of the prefix, in the same order.
+#[must_use]
+pub fn covering_prefix<'r>(register: &'r Register, prefix: Prefix) -> Vec<&'r Registration> {
+    let witnesses = witnesses(prefix);
+    let holds_all = |row: &&Registration| {
+        let Key::Range(range) = &row.key else { return false };
+        range.contains(prefix.range()) && witnesses.iter().all(|&address| holds(row, address))
+    };
+    let mut found: Vec<_> = register.registrations.iter().filter(holds_all).collect();
+    found.sort_by(|a, b| compare(register, a, b));
+    found
+}
+
+/// Addresses of the prefix such that a range around it holds all of it if it holds these: its first, the first of each
+/// special block inside, and the first after each exception.
+fn witnesses(prefix: Prefix) -> Vec<Address> {
+    let starts = special_blocks().iter().map(|block| block.first());
+    let after = special_exceptions().iter().filter_map(|exception| {
+        let last = exception.last();
+        let next = last.bits().checked_add(1)?;
+        (next <= last.family().highest_bits()).then(|| Address::from_bits(last.family(), next))
+    });
+    std::iter::once(prefix.first())
+        .chain(starts)
+        .chain(after)
+        .filter(|&address| prefix.holds(address))
+        .collect()
+}
+
+/// All registrations inside the prefix that are not all of it, in no order.
+#[must_use]
+pub fn inside<'r>(register: &'r Register, prefix: Prefix) -> Vec<&'r Registration> {
+    let is_inside = |row: &&Registration| matches!(&row.key, Key::Range(range) if prefix.range().contains(*range) && *range != prefix.range());
+    register.registrations.iter().filter(is_inside).collect()
+}
+
+/// Fewest addresses first, then the earlier source, then the earlier line, then by first address, role, owner and dates.
+fn compare(register: &Register, a: &Registration, b: &Registration) -> Ordering {
+    let size = |row: &Registration| match &row.key {
+        Key::Range(range) => range.size_less_one(),
+        _ => 0,
+    };
+    let first = |row: &Registration| match &row.key {
+        Key::Range(range) => range.first().bits(),
+        _ => 0,
+    };
+    let owner = |row: &Registration| register.owners[row.owner as usize].id.as_str().to_ascii_lowercase();
+    let dates = |row: &Registration| (row.valid_from, row.valid_until, row.verified);
+    size(a)
+        .cmp(&size(b))
+        .then_with(|| a.source.cmp(&b.source))
+        .then_with(|| a.line.cmp(&b.line))
+        .then_with(|| first(a).cmp(&first(b)))
+        .then_with(|| a.role.cmp(&b.role))
+        .then_with(|| owner(a).cmp(&owner(b)))
+        .then_with(|| dates(a).cmp(&dates(b)))
+}

@@ -1,0 +1,427 @@
+//! Checks of an opened index: after them no lookup can go astray.
+//!
+//! The checksum tells that the bytes are those that were written; this tells that what was written is an index. It is one pass over
+//! each section. Not checked here, since no lookup can go wrong beyond a wrong answer: that lists and bitmaps tell
+//! the truth about the registrations ([`Index::verify`](super::Index::verify) does).
+
+use zerocopy::little_endian::{U16, U32, U64};
+
+use super::Index;
+use super::layout::{
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_ENTRIES, ELEMENT_BYTES, Header, IN_WIDE,
+    KeyRow, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE, TermsRow,
+    WideRow,
+};
+
+/// What is wrong, if anything.
+type Verdict = Result<(), &'static str>;
+
+fn check(holds: bool, what: &'static str) -> Verdict {
+    if holds { Ok(()) } else { Err(what) }
+}
+
+/// Sections lie in order, aligned, inside the file, and hold whole elements.
+pub(super) fn extents(header: &Header) -> Verdict {
+    let mut end = layout::aligned(size_of::<Header>()) as u64;
+    for (extent, element) in header.extents.iter().zip(ELEMENT_BYTES) {
+        let (offset, bytes) = (extent.offset.get(), extent.bytes.get());
+        check(offset == end, "a section is not where it should be")?;
+        check(bytes % element as u64 == 0, "a section has a part of an element")?;
+        check(bytes / (element as u64) < u64::from(u32::MAX), "a section has too many elements")?;
+        end = offset
+            .checked_add(bytes)
+            .and_then(|end| end.checked_next_multiple_of(layout::ALIGNMENT as u64))
+            .ok_or("a section lies outside the file")?;
+        check(end <= header.file_bytes.get(), "a section lies outside the file")?;
+    }
+    check(end == header.file_bytes.get() && SECTIONS == ELEMENT_BYTES.len(), "bytes after the last section")
+}
+
+/// Everything else.
+pub(super) fn contents(index: &Index) -> Verdict {
+    texts(index)?;
+    owners(index)?;
+    terms(index)?;
+    keys(index)?;
+    let ranges = Ranges::read(index)?;
+    ranges.lists(index)?;
+    Layout::new(index, &ranges).check()
+}
+
+fn texts(index: &Index) -> Verdict {
+    let bytes = index.section::<u8>(Section::Texts);
+    let text = std::str::from_utf8(bytes).map_err(|_| "a text is not UTF-8")?;
+    let ends = index.section::<U32>(Section::TextEnds);
+    check(ends.first() == Some(&U32::new(0)), "the empty text is missing")?;
+    check(
+        ends.last().map(|end| end.get() as usize) == Some(text.len()),
+        "texts do not end where they should",
+    )?;
+    check(ends.is_sorted_by_key(|end| end.get()), "texts are out of order")?;
+    check(
+        ends.iter().all(|end| text.is_char_boundary(end.get() as usize)),
+        "a text ends inside a character",
+    )?;
+    let count = ends.len();
+    let known = |section| index.section::<U32>(section).iter().all(|text| (text.get() as usize) < count);
+    check(known(Section::Sources) && known(Section::Contacts) && known(Section::Links), "a text is missing")
+}
+
+fn owners(index: &Index) -> Verdict {
+    let owners = index.section::<OwnerRow>(Section::Owners);
+    let texts = index.section::<U32>(Section::TextEnds).len();
+    let sources = index.section::<U32>(Section::Sources).len();
+    let contacts = index.section::<U32>(Section::Contacts).len() as u64;
+    let links = index.section::<U32>(Section::Links).len() as u64;
+    let members = index.section::<U32>(Section::Members);
+    check(members.len() == owners.len(), "members are missing")?;
+    check(members.iter().all(|member| (member.get() as usize) < owners.len()), "a member is no owner")?;
+    let within = |start: U32, count: U32, len: u64| u64::from(start.get()) + u64::from(count.get()) <= len;
+    for owner in owners {
+        let text = |text: U32| (text.get() as usize) < texts;
+        check(text(owner.id) && text(owner.name) && text(owner.sector), "a text of an owner is missing")?;
+        check((owner.organisation.get() as usize) < owners.len(), "an organisation is no owner")?;
+        check(within(owner.contacts_start, owner.contacts_count, contacts), "a contact is missing")?;
+        check(within(owner.links_start, owner.links_count, links), "a link is missing")?;
+        check(within(owner.members_start, owner.members_count, members.len() as u64), "a member is missing")?;
+        check(usize::from(owner.source.get()) < sources, "the source of an owner is missing")?;
+        check(owner.constituency <= 4 || owner.constituency == NO_CONSTITUENCY, "a constituency is unknown")?;
+    }
+    let id = |position: u32| {
+        index.text(owners[position as usize].id.get()).bytes().map(|byte| byte.to_ascii_lowercase())
+    };
+    let ascending = (1..owners.len() as u32).all(|position| id(position - 1).le(id(position)));
+    check(ascending, "owners are out of order")
+}
+
+/// Days that can be told as dates: 0001-01-01 to 9999-12-31.
+const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+
+fn terms(index: &Index) -> Verdict {
+    let sources = index.section::<U32>(Section::Sources).len();
+    for terms in index.section::<TermsRow>(Section::Terms) {
+        check(terms.role <= 2, "a role is unknown")?;
+        check(usize::from(terms.source.get()) < sources, "the source of a registration is missing")?;
+        for day in [terms.valid_from, terms.valid_until, terms.verified] {
+            check(day.get() == NO_DAY || DAYS.contains(&day.get()), "a date is out of range")?;
+        }
+    }
+    Ok(())
+}
+
+fn keys(index: &Index) -> Verdict {
+    let owners = index.section::<OwnerRow>(Section::Owners).len();
+    let terms = index.section::<TermsRow>(Section::Terms).len();
+    let texts = index.section::<U32>(Section::TextEnds).len();
+    let domains = index.section::<KeyRow>(Section::Domains);
+    check(domains.iter().all(|row| (row.key.get() as usize) < texts), "a domain is missing")?;
+    for row in domains.iter().chain(index.section(Section::Asns)) {
+        check((row.owner.get() as usize) < owners, "the owner of a registration is missing")?;
+        check((row.terms.get() as usize) < terms, "the terms of a registration are missing")?;
+    }
+    Ok(())
+}
+
+/// The registrations of addresses.
+struct Ranges {
+    /// IPv4 ones, which come first.
+    v4: usize,
+    all: usize,
+    nodes: usize,
+}
+
+impl Ranges {
+    /// Registrations are in order and refer to what is there.
+    fn read(index: &Index) -> Result<Self, &'static str> {
+        let owners = index.section::<OwnerRow>(Section::Owners).len();
+        let terms = index.section::<TermsRow>(Section::Terms).len();
+        let rows4 = index.section::<Row4>(Section::Registrations4);
+        let rows6 = index.section::<Row6>(Section::Registrations6);
+        let mut before = (0, 0);
+        for row in rows4 {
+            let ends = (row.first.get(), row.last.get());
+            check(ends.0 <= ends.1, "a registration ends before it starts")?;
+            check(before <= ends, "registrations are out of order")?;
+            check((row.owner.get() as usize) < owners, "the owner of a registration is missing")?;
+            check((row.terms.get() as usize) < terms, "the terms of a registration are missing")?;
+            before = ends;
+        }
+        let mut before = (0, 0);
+        for row in rows6 {
+            let ends = ends6(index, row).ok_or("the range of a registration is missing")?;
+            check(ends.0 <= ends.1, "a registration ends before it starts")?;
+            check(before <= ends, "registrations are out of order")?;
+            check(!is_mapped(ends.0) && !is_mapped(ends.1), "a registration of IPv6 is one of IPv4")?;
+            check((row.owner.get() as usize) < owners, "the owner of a registration is missing")?;
+            check(
+                ((row.terms_and_length.get() >> 8) as usize) < terms,
+                "the terms of a registration are missing",
+            )?;
+            before = ends;
+        }
+        let all = rows4.len() + rows6.len();
+        let nodes = all + index.section::<NodeRow>(Section::Nodes).len();
+        check(nodes < DETAIL as usize, "too many nodes")?;
+        Ok(Self { v4: rows4.len(), all, nodes })
+    }
+
+    /// Each list goes from fewer addresses to more, then by source, line and number: so none returns to itself.
+    fn lists(&self, index: &Index) -> Verdict {
+        let order = Order::new(index);
+        let extra = index.section::<NodeRow>(Section::Nodes);
+        let registration = |node: u32| -> Option<usize> {
+            let at = (node as usize).checked_sub(1)?;
+            if at < self.all {
+                return Some(at);
+            }
+            extra.get(at - self.all).map(|node| node.registration.get() as usize).filter(|&at| at < self.all)
+        };
+        let link = |at: usize, next: u32| -> Verdict {
+            if next == 0 {
+                return Ok(());
+            }
+            let next = registration(next).ok_or("a node is missing")?;
+            check((at < self.v4) == (next < self.v4), "a list mixes IPv4 and IPv6")?;
+            check(order.precedes(at, next), "a list is out of order")
+        };
+        for (row, at) in order.rows4.iter().zip(0..) {
+            link(at, row.next.get())?;
+        }
+        for (row, at) in order.rows6.iter().zip(self.v4..) {
+            link(at, row.next.get())?;
+        }
+        for (node, number) in extra.iter().zip(self.all as u32 + 1..) {
+            let at = registration(number).ok_or("a node has no registration")?;
+            link(at, node.next.get())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a node is one of a family, or none.
+    fn is_of(&self, extra: &[NodeRow], node: u32, v4: bool) -> bool {
+        let Some(at) = (node as usize).checked_sub(1) else { return true };
+        match at.checked_sub(self.all) {
+            None => (at < self.v4) == v4,
+            Some(at) => {
+                extra.get(at).is_some_and(|node| ((node.registration.get() as usize) < self.v4) == v4)
+            }
+        }
+    }
+}
+
+fn is_mapped(bits: u128) -> bool {
+    bits >> 32 == 0xffff
+}
+
+fn ends6(index: &Index, row: &Row6) -> Option<(u128, u128)> {
+    match row.terms_and_length.get() & 0xff {
+        IN_WIDE => {
+            let wide = index.section::<WideRow>(Section::Wide).get(usize::try_from(row.high.get()).ok()?)?;
+            Some((wide.first.get(), wide.last.get()))
+        }
+        length if length <= 64 => {
+            let (first, last) = layout::prefix6(row.high.get(), length);
+            (last - first == u128::MAX.checked_shr(length).unwrap_or(0) && first & (last - first) == 0)
+                .then_some((first, last))
+        }
+        _ => None,
+    }
+}
+
+/// What lists are ordered by.
+struct Order<'i> {
+    index: &'i Index,
+    rows4: &'i [Row4],
+    rows6: &'i [Row6],
+    terms: &'i [TermsRow],
+}
+
+impl<'i> Order<'i> {
+    fn new(index: &'i Index) -> Self {
+        Self {
+            index,
+            rows4: index.section(Section::Registrations4),
+            rows6: index.section(Section::Registrations6),
+            terms: index.section(Section::Terms),
+        }
+    }
+
+    fn precedes(&self, a: usize, b: usize) -> bool {
+        let (size_a, size_b) = (self.size(a), self.size(b));
+        if size_a != size_b {
+            return size_a < size_b;
+        }
+        self.rest(a) < self.rest(b)
+    }
+
+    fn size(&self, at: usize) -> Option<u128> {
+        match self.rows4.get(at) {
+            Some(row) => Some(u128::from(row.last.get() - row.first.get())),
+            None => {
+                let (first, last) = ends6(self.index, self.rows6.get(at - self.rows4.len())?)?;
+                Some(last - first)
+            }
+        }
+    }
+
+    fn rest(&self, at: usize) -> Option<(u16, u32, usize)> {
+        let (terms, line) = match self.rows4.get(at) {
+            Some(row) => (row.terms.get(), row.line.get()),
+            None => {
+                let row = self.rows6.get(at - self.rows4.len())?;
+                (row.terms_and_length.get() >> 8, row.line.get())
+            }
+        };
+        Some((self.terms.get(terms as usize)?.source.get(), line, at))
+    }
+}
+
+/// Directories, tables and bitmaps.
+struct Layout<'i> {
+    ranges: &'i Ranges,
+    index: &'i Index,
+    extra: &'i [NodeRow],
+    slots: &'i [U32],
+    keys: &'i [U16],
+    heads: &'i [U32],
+    tables: &'i [U32],
+    /// Which tables and details something refers to.
+    used: (Vec<bool>, Vec<bool>),
+    /// Where the slots end of the last table of several entries: tables do not share entries.
+    slots_end: usize,
+}
+
+impl<'i> Layout<'i> {
+    fn new(index: &'i Index, ranges: &'i Ranges) -> Self {
+        let tables = index.section::<U32>(Section::Tables);
+        let details = index.section::<U32>(Section::Details).len().saturating_sub(1);
+        Self {
+            ranges,
+            index,
+            extra: index.section(Section::Nodes),
+            slots: index.section(Section::Slots),
+            keys: index.section(Section::Keys),
+            heads: index.section(Section::Heads),
+            tables,
+            used: (vec![false; tables.len()], vec![false; details]),
+            slots_end: 0,
+        }
+    }
+
+    fn check(mut self) -> Verdict {
+        check(self.keys.len() == self.heads.len(), "keys and heads differ in number")?;
+        check(self.slots.is_sorted_by_key(|slot| slot.get()), "slots are out of order")?;
+        check(
+            self.slots.last().map(|end| end.get() as usize) == Some(self.keys.len()),
+            "slots do not end where they should",
+        )?;
+        check(
+            self.index.section::<U64>(Section::Blocks4).len() == BLOCKS4_WORDS,
+            "the bitmap of IPv4 has a wrong size",
+        )?;
+        let directory4 = self.index.section::<U32>(Section::Directory4);
+        check(directory4.len() == DIRECTORY_ENTRIES, "the directory of IPv4 has a wrong size")?;
+        let mut before = None;
+        for table in directory4 {
+            if before != Some(table) {
+                self.table(table.get(), None)?;
+            }
+            before = Some(table);
+        }
+        for (table, number) in self.tables.iter().zip(0..) {
+            self.table(table.get(), Some(number))?;
+        }
+        self.details()?;
+        self.blocks6()
+    }
+
+    /// A table: its keys start with 0, ascend, and lie in their slots. `number` is its own in `Tables`, if it is of IPv6.
+    fn table(&mut self, table: u32, number: Option<u32>) -> Verdict {
+        let (first_slot, bits) = ((table >> 4) as usize, table & 15);
+        let end_slot = first_slot + (1 << bits);
+        let slots = self.slots.get(first_slot..=end_slot).ok_or("a slot is missing")?;
+        let start = slots[0].get() as usize;
+        let keys = &self.keys[start..slots[slots.len() - 1].get() as usize];
+        check(keys.first() == Some(&U16::new(0)), "a table does not start with 0")?;
+        if keys.len() > 1 {
+            check(first_slot >= self.slots_end, "tables share entries")?;
+            self.slots_end = end_slot;
+        }
+        check(keys.is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
+        for (slot, ends) in (0..1u32 << bits).zip(slots.windows(2)) {
+            let keys = &self.keys[ends[0].get() as usize..ends[1].get() as usize];
+            let belongs =
+                |key: Option<&U16>| key.is_none_or(|key| u32::from(key.get()) >> (16 - bits) == slot);
+            check(belongs(keys.first()) && belongs(keys.last()), "a key is in a wrong slot")?;
+        }
+        for head in &self.heads[start..start + keys.len()] {
+            self.head(head.get(), number)?;
+        }
+        Ok(())
+    }
+
+    /// A head: a node of the right family, or a table or detail that nothing else refers to; a table made before this one.
+    fn head(&mut self, head: u32, number: Option<u32>) -> Verdict {
+        let used = match head & (TABLE | DETAIL) {
+            0 => {
+                let right = head as usize <= self.ranges.nodes
+                    && self.ranges.is_of(self.extra, head, number.is_none());
+                return check(right, "a head is no node");
+            }
+            TABLE => {
+                check(number.is_some_and(|number| head & !TABLE < number), "a head is no table")?;
+                self.used.0.get_mut((head & !TABLE) as usize)
+            }
+            DETAIL => {
+                check(number.is_some(), "a head is no detail")?;
+                self.used.1.get_mut((head & !DETAIL) as usize)
+            }
+            _ => None,
+        };
+        let used = used.ok_or("a head is of no kind")?;
+        check(!std::mem::replace(used, true), "a table is used twice")
+    }
+
+    fn details(&mut self) -> Verdict {
+        let details = self.index.section::<U32>(Section::Details);
+        let keys = self.index.section::<U64>(Section::Keys64);
+        let heads = self.index.section::<U32>(Section::Heads64);
+        check(keys.len() == heads.len(), "keys and heads differ in number")?;
+        check(details.first().map(|start| start.get()) == Some(0), "details do not start where they should")?;
+        check(
+            details.last().map(|end| end.get() as usize) == Some(keys.len()),
+            "details do not end where they should",
+        )?;
+        for ends in details.windows(2) {
+            let keys =
+                keys.get(ends[0].get() as usize..ends[1].get() as usize).ok_or("details are out of order")?;
+            check(keys.first() == Some(&U64::new(0)), "a detail does not start with 0")?;
+            check(keys.is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
+        }
+        let is_node = |head: &U32| {
+            head.get() as usize <= self.ranges.nodes && self.ranges.is_of(self.extra, head.get(), false)
+        };
+        check(heads.iter().all(is_node), "a head is no node")
+    }
+
+    fn blocks6(&mut self) -> Verdict {
+        let directory = self.index.section::<U16>(Section::Directory6);
+        let blocks = self.index.section::<BlockRow>(Section::Blocks6);
+        let bitmap_words = self.index.section::<U64>(Section::Bitmaps6).len();
+        check(directory.len() == DIRECTORY_ENTRIES, "the directory of IPv6 has a wrong size")?;
+        check(bitmap_words % BITMAP6_WORDS == 0, "a bitmap of IPv6 has a wrong size")?;
+        for block in blocks {
+            check((block.bitmap.get() as usize) < bitmap_words / BITMAP6_WORDS, "a bitmap is missing")?;
+            self.head(block.head.get(), Some(self.tables.len() as u32))?;
+        }
+        let mut nested = vec![false; blocks.len()];
+        for block in directory {
+            let at = usize::from(block.get());
+            let block = blocks.get(at).ok_or("a block is missing")?;
+            if block.head.get() & (TABLE | DETAIL) != 0 {
+                check(!std::mem::replace(&mut nested[at], true), "a block is used twice")?;
+            }
+        }
+        Ok(())
+    }
+}
