@@ -63,6 +63,7 @@ fn line(range: &str) -> Line {
         range: Range::read(range.as_bytes()).unwrap(),
         valid_from: None,
         valid_until: None,
+        verified: None,
         source: 1,
         line: 99,
     };
