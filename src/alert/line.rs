@@ -140,7 +140,7 @@ impl Recipient {
         put(&mut contact_pair, &gate::SOURCE_ABUSE_CONTACT, &contacts);
         let mut constituency_pair = Vec::new();
         let constituency = facts.constituency.unwrap_or(Constituency::Business);
-        put(&mut constituency_pair, &gate::CONSTITUENCY, constituency_word(constituency));
+        put(&mut constituency_pair, &gate::CONSTITUENCY, constituency.as_str());
         let mut owner_pairs = Vec::new();
         put_extra(&mut owner_pairs, ",\"extra.owner.id\":", facts.id);
         put_extra(&mut owner_pairs, ",\"extra.owner.name\":", facts.name.unwrap_or_default());
@@ -311,7 +311,7 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     out.extend_from_slice(&alert.recipient.owner_pairs);
     put_extra(out, ",\"extra.match.key\":", line.rule.key());
     put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
-    put_extra(out, ",\"extra.match.role\":", role_word(line.claim.role));
+    put_extra(out, ",\"extra.match.role\":", line.claim.role.as_str());
     out.extend_from_slice(b",\"extra.match.registration\":\"");
     push_display(out, line.claim.range);
     out.push(b'"');
@@ -367,24 +367,5 @@ fn shorten(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(TEXT_CHARS_MAX) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-    }
-}
-
-fn role_word(role: crate::register::Role) -> &'static str {
-    use crate::register::Role;
-    match role {
-        Role::User => "user",
-        Role::Network => "network",
-        Role::Link => "link",
-    }
-}
-
-fn constituency_word(constituency: Constituency) -> &'static str {
-    match constituency {
-        Constituency::Vital => "vital",
-        Constituency::CentralGovernment => "central-government",
-        Constituency::LinkOrganisation => "link-organisation",
-        Constituency::DigitalServiceProvider => "digital-service-provider",
-        Constituency::Business => "business",
     }
 }

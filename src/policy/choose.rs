@@ -259,21 +259,13 @@ impl fmt::Display for Reason {
         match self {
             Self::Wins => f.pad("wins"),
             Self::NotValid(day) => write!(f, "not valid on {day}"),
-            Self::Weaker { role, found } => write!(f, "{}, and a {} is found", word(*role), word(*found)),
+            Self::Weaker { role, found } => write!(f, "{}, and a {} is found", role.as_str(), found.as_str()),
             Self::NoContact => f.pad("no contact"),
             Self::SameOrganisation => f.pad("same organisation"),
             Self::LessSpecific => f.pad("less specific"),
             Self::LaterSource => f.pad("later source"),
             Self::Conflict => f.pad("conflict"),
         }
-    }
-}
-
-fn word(role: Role) -> &'static str {
-    match role {
-        Role::User => "user",
-        Role::Network => "network",
-        Role::Link => "link",
     }
 }
 
