@@ -3,12 +3,12 @@
 //! The default run walks all sets of up to two registrations of a toy network, and a part of those of three and more.
 //! `DIJKWACHT_SWEEP=1 cargo test --release --test policy` walks the sets of two and three with all owners (some minutes).
 
-use dijkwacht::index::{Claim, OwnerIx};
+use dijkwacht::index::{Claim, Index, OwnerIx};
 use dijkwacht::moment::{Day, Moment};
 use dijkwacht::net::{Address, Range};
 use dijkwacht::policy::{Case, Decision, FUTURE_SECONDS_MAX, Hold, Line, Outcome, Owners, Reason, Rule};
 use dijkwacht::policy::{choose, decide, explain};
-use dijkwacht::register::Role;
+use dijkwacht::register::{ReadOptions, Register, Role};
 
 fn day(text: &str) -> Day {
     Day::read(text.as_bytes()).unwrap()
@@ -36,6 +36,7 @@ fn claim(number: u32, owner: u32, role: Role, range: Range, source: u16, valid: 
         owner: OwnerIx(owner),
         role,
         range,
+        verified: None,
         valid_from: valid[0],
         valid_until: valid[1],
         source,
@@ -458,6 +459,32 @@ fn each_registration_has_its_reason() {
         "mute user 192.0.2.0/30 a\nmute network 192.0.2.0/29 a",
         &["mute 192.0.2.0/30: no contact", "mute 192.0.2.0/29: no contact"],
     );
+}
+
+#[test]
+fn an_index_answers_the_questions_of_a_choice() {
+    let curated = "owner_id,network,role,contact,kvk,same_as
+town,198.18.0.0/16,network,,12345678,
+works,198.18.7.0/24,user,,,pool
+pool,198.18.9.0/24,user,pool@town.example,12345678,
+isp,198.18.0.0/15,network,noc@isp.example,,
+";
+    let other = "owner_id,network,role,contact\nschool,198.18.7.0/24,user,ict@school.example\n";
+    let sources = [("curated.csv", curated.as_bytes()), ("other.csv", other.as_bytes())];
+    let (register, _) = Register::read_bytes(&sources, &ReadOptions::default()).unwrap();
+    let index = Index::build(&register).unwrap();
+    let told = |address: &str| {
+        let claims: Vec<Claim> = index.covering(Address::read(address.as_bytes()).unwrap()).collect();
+        let line =
+            |line: &Line| format!("{} by {} {}", index.owner(line.owner).id, line.rule, line.claim.range);
+        match choose(&claims, day("2026-11-22"), &index) {
+            Outcome::Winner(winner) => line(&winner),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told("198.18.7.1"), "pool by user-prefix 198.18.7.0/24");
+    assert_eq!(told("198.18.8.1"), "pool by network-prefix 198.18.0.0/16");
+    assert_eq!(told("198.19.0.1"), "isp by network-prefix 198.18.0.0/15");
 }
 
 /// The oracle: the prose of the design, one sentence after the other, over sets of addresses.

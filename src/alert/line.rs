@@ -2,6 +2,7 @@
 
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_display, push_uuid};
+use crate::index::OwnerView;
 use crate::moment::Moment;
 use crate::net::Address;
 use crate::policy::{Hold, Line, SenderName, Tlp};
@@ -133,6 +134,13 @@ pub struct Recipient {
 }
 
 impl Recipient {
+    /// Of an owner of the index, warned by `sender`.
+    pub fn of(owner: &OwnerView<'_>, sender: &SenderName) -> Self {
+        let contacts: Vec<&str> = owner.contacts().collect();
+        let (id, name, constituency) = (owner.id, owner.name, owner.constituency);
+        Self::new(&RecipientFacts { id, name, constituency, contacts: &contacts, sender })
+    }
+
     /// Renders what is the same in all of an owner's lines.
     pub fn new(facts: &RecipientFacts<'_>) -> Self {
         let mut contact_pair = Vec::new();

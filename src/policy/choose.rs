@@ -37,7 +37,7 @@ impl Owners for Index {
     }
 
     fn has_contact(&self, owner: OwnerIx) -> bool {
-        todo!("{owner:?}: contacts of the index")
+        self.owner(owner).contacts().next().is_some()
     }
 
     fn united(&self, organisation: OwnerIx) -> impl Iterator<Item = OwnerIx> {
