@@ -202,7 +202,13 @@ fn has_a_label(host: &str) -> bool {
         .any(|label| label.as_bytes().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--")))
 }
 
-fn is_host(host: &str) -> bool {
+/// Whether the text is a host name as it stands, in any case: labels of letters, digits, `-` and `_`, no final dot.
+///
+/// ```
+/// assert!(dijkwacht::text::is_host("WWW.example.nl"));
+/// assert!(!dijkwacht::text::is_host("192.0.2.1") && !dijkwacht::text::is_host("bücher.example"));
+/// ```
+pub fn is_host(host: &str) -> bool {
     let labels_fit = host.split('.').all(|label| {
         (1..=LABEL_BYTES_MAX).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -213,7 +219,9 @@ fn is_host(host: &str) -> bool {
 
 /// As the URL standard's *ends in a number* checker sees it: digits, or hexadecimal after `0x`.
 fn is_number(label: &str) -> bool {
-    let hexadecimal =
-        label.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let hexadecimal = label
+        .strip_prefix("0x")
+        .or(label.strip_prefix("0X"))
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
     hexadecimal || label.bytes().all(|byte| byte.is_ascii_digit())
 }

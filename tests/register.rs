@@ -596,17 +596,21 @@ fn a_million_rows_are_read() {
         let fields: Vec<String> = line.split(',').map(|field| format!("\"{field}\"")).collect();
         writeln!(quoted, "{}", fields.join(",")).unwrap();
     }
+    let cpu_seconds = || {
+        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+    };
     for (name, text) in [("plain.csv", &text), ("quoted.csv", &quoted)] {
         for _ in 0..3 {
-            let start = std::time::Instant::now();
+            let start = cpu_seconds();
             let (register, report) = read(&[(name, text)]);
-            let read_seconds = start.elapsed().as_secs_f64();
-            let start = std::time::Instant::now();
+            let read_seconds = cpu_seconds() - start;
+            let start = cpu_seconds();
             let findings = lint(&register, Day::read(b"2026-11-22").unwrap());
-            let lint_seconds = start.elapsed().as_secs_f64();
+            let lint_seconds = cpu_seconds() - start;
             let counted: u64 = FindingKind::ALL.into_iter().map(|kind| findings.count(kind)).sum();
             println!(
-                "{name}: {} rows, {} bytes, read {read_seconds:.2} s, lint {lint_seconds:.2} s, {counted} findings",
+                "{name}: {} rows, {} bytes, read {read_seconds:.2} s, lint {lint_seconds:.2} s of the processor, {counted} findings",
                 report.rows,
                 text.len()
             );

@@ -1,7 +1,8 @@
 //! Rows put together: by owner within a source, then over sources, then by organisation.
 
+use crate::moment::Day;
 use crate::register::Register;
-use crate::register::owner::{Constituency, Owner, OwnerId, Registration};
+use crate::register::owner::{Constituency, Key, Owner, OwnerId, Registration};
 use crate::register::read::Progress;
 use crate::register::report::{FindingKind, Report};
 use crate::register::row::{Attribute, Row, Wrong, quote};
@@ -402,13 +403,8 @@ fn doubles(registrations: &[Registration]) -> Vec<(u32, u32)> {
             registration.valid_until,
         )
     };
-    let hash = |at: u32| {
-        let mut hasher = DefaultHasher::new();
-        said(at).hash(&mut hasher);
-        hasher.finish()
-    };
-    // Hashes sort faster than what they stand for; only equal ones are looked at.
-    let mut order: Vec<(u64, u32)> = (0..registrations.len() as u32).map(|at| (hash(at), at)).collect();
+    // Digests sort faster than what they stand for; only equal ones are looked at.
+    let mut order: Vec<(u64, u32)> = registrations.iter().map(digest).zip(0..).collect();
     order.sort_unstable();
     let mut doubles = Vec::new();
     for run in order.chunk_by(|one, other| one.0 == other.0).filter(|run| run.len() > 1) {
@@ -419,6 +415,34 @@ fn doubles(registrations: &[Registration]) -> Vec<(u32, u32)> {
         }
     }
     doubles
+}
+
+/// Equal for registrations that are doubles, and seldom else.
+fn digest(registration: &Registration) -> u64 {
+    let (first, last) = match &registration.key {
+        Key::Range(range) => (range.first().bits(), range.last().bits()),
+        Key::Asn(asn) => (u128::from(asn.0), 0),
+        Key::Domain(domain) => {
+            let mut hasher = DefaultHasher::new();
+            domain.hash(&mut hasher);
+            (u128::from(hasher.finish()), 1)
+        }
+    };
+    let day = |day: Option<Day>| day.map_or(i32::MIN, Day::number) as u32;
+    let days = u64::from(day(registration.valid_from)) << 32 | u64::from(day(registration.valid_until));
+    let parts = [
+        u64::from(registration.owner) << 8 | registration.role as u64,
+        days,
+        first as u64,
+        (first >> 64) as u64,
+        last as u64,
+        (last >> 64) as u64,
+    ];
+    parts.into_iter().fold(0, |digest: u64, part| {
+        // The multiplier of splitmix64; any odd one with mixed bits would do.
+        let mixed = (digest ^ part).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ mixed >> 29
+    })
 }
 
 /// Sets of owners that are united step by step (union-find, the lowest number at the root).

@@ -168,7 +168,8 @@ fn check_text(field: &str, text: &str) -> Result<(), Wrong> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("{field} has {} bytes, more than {TEXT_BYTES_MAX} (shorten it)", text.len()));
     }
-    match text.chars().any(text::is_hostile) {
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    match !plain && text.chars().any(text::is_hostile) {
         false => Ok(()),
         true => {
             Err(format!("{field} {} has control or direction marks (remove them)", quote(text.as_bytes())))
@@ -177,18 +178,20 @@ fn check_text(field: &str, text: &str) -> Result<(), Wrong> {
 }
 
 fn check_kvk(text: &str) -> Result<(), Wrong> {
-    let shown = quote(text.as_bytes());
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.len() {
-        8 if digits && text != "00000000" => Ok(()),
+    if digits && text.len() == 8 && text != "00000000" {
+        return Ok(());
+    }
+    let shown = quote(text.as_bytes());
+    Err(match text.len() {
         8 if digits => {
-            Err(format!("kvk {shown} is a placeholder, which would unite all who have it (leave it empty)"))
+            format!("kvk {shown} is a placeholder, which would unite all who have it (leave it empty)")
         }
         1..8 if digits => {
-            Err(format!("kvk {shown} has fewer than 8 digits (a leading zero may be lost: \"{text:0>8}\"?)"))
+            format!("kvk {shown} has fewer than 8 digits (a leading zero may be lost: \"{text:0>8}\"?)")
         }
-        _ => Err(format!("kvk {shown} is no KVK number (write its 8 digits)")),
-    }
+        _ => format!("kvk {shown} is no KVK number (write its 8 digits)"),
+    })
 }
 
 /// RIPE compares names of objects without regard to case.
@@ -258,16 +261,17 @@ pub(super) fn read_asn(text: &[u8]) -> Result<Key, Wrong> {
 
 /// A bare host name, in any case and script; no URL, address or wildcard, since those say something else.
 pub(super) fn read_domain(text: &str) -> Result<Key, Wrong> {
-    let shown = quote(text.as_bytes());
+    let wrong =
+        |what: &str, remedy: &str| Err(format!("domain {} {what} ({remedy})", quote(text.as_bytes())));
     if let Some(below) = text.strip_prefix("*.").and_then(text::host_name) {
-        return Err(format!("domain {shown} has a wildcard (write {below}, which holds all names below it)"));
+        return wrong("has a wildcard", &format!("write {below}, which holds all names below it"));
     }
     match text::host_name(text) {
-        Some(host) if text.contains(['/', '@', ':']) => {
-            Err(format!("domain {shown} is more than a host name (write {host}, if that is meant)"))
+        Some(host) if text.contains(['/', '@', ':', '?', '#']) => {
+            wrong("is more than a host name", &format!("write {host}, if that is meant"))
         }
         Some(host) => Ok(Key::Domain(host)),
-        None => Err(format!("domain {shown} is no host name (write one as example.nl)")),
+        None => wrong("is no host name", "write one as example.nl"),
     }
 }
 
@@ -278,17 +282,25 @@ pub(super) fn check_contact(text: &str) -> Result<(), Wrong> {
     if text.len() > CONTACT_BYTES_MAX {
         return wrong("it is too long");
     }
-    let forbidden =
-        |char: char| char.is_whitespace() || text::is_hostile(char) || ",;<>()[]\"\\:".contains(char);
-    if text.contains(forbidden) {
+    if text.contains(is_no_mail) {
         return wrong("write abuse@example.nl alone, without name or brackets");
     }
     let Some((local, domain)) = text.split_once('@') else { return wrong("write it as abuse@example.nl") };
-    if local.is_empty() || domain.contains('@') || text::host_name(domain).is_none() {
+    let is_domain = text::is_host(domain) || (!domain.is_ascii() && text::host_name(domain).is_some());
+    if local.is_empty() || domain.contains('@') || !is_domain {
         return wrong("write it as abuse@example.nl");
     }
     if text.eq_ignore_ascii_case("unread@ripe.net") {
         return wrong("RIPE writes it for addresses that it hides, and nobody reads it: leave it empty");
     }
     Ok(())
+}
+
+/// Characters that no address of mail needs, and that readers of lists and headers stumble over.
+fn is_no_mail(char: char) -> bool {
+    match char {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '@' | '.' | '-' | '_' | '+' => false,
+        '<' | '>' | '(' | ')' | '[' | ']' | '"' | '\\' | ',' | ';' | ':' | '/' | '?' | '#' => true,
+        char => char.is_whitespace() || text::is_hostile(char),
+    }
 }
