@@ -333,15 +333,12 @@ fn push_row6(
 }
 
 /// Flattens the sorted ranges of one family, whose registrations are numbered from `base`; the error is a position in the register.
-fn intervals<K: Bits + Into<u128>>(
+fn intervals<K: FromAddress + Into<u128>>(
     sorted: &[(K, K, u32)],
     base: u32,
     all: &[Registration],
     lists: &mut Lists,
-) -> Result<Vec<(K, u32)>, u32>
-where
-    K: FromAddress,
-{
+) -> Result<Vec<(K, u32)>, u32> {
     let place = |registration: u32| {
         let (first, last, at) = sorted[(registration - base) as usize];
         let row = &all[at as usize];

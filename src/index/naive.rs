@@ -9,7 +9,7 @@ use crate::register::{Key, Register, Registration};
 
 /// All registrations that hold the address, in the order that [`Index::covering`](super::Index::covering) gives.
 #[must_use]
-pub fn covering<'r>(register: &'r Register, address: Address) -> Vec<&'r Registration> {
+pub fn covering(register: &Register, address: Address) -> Vec<&Registration> {
     let mut found: Vec<_> = register.registrations.iter().filter(|row| holds(row, address)).collect();
     found.sort_by(|a, b| compare(register, a, b));
     found
@@ -28,7 +28,7 @@ pub fn holds(registration: &Registration, address: Address) -> bool {
 
 /// All registrations that hold each address of the prefix, in the same order.
 #[must_use]
-pub fn covering_prefix<'r>(register: &'r Register, prefix: Prefix) -> Vec<&'r Registration> {
+pub fn covering_prefix(register: &Register, prefix: Prefix) -> Vec<&Registration> {
     let witnesses = witnesses(prefix);
     let holds_all = |row: &&Registration| {
         let Key::Range(range) = &row.key else { return false };
@@ -57,7 +57,7 @@ fn witnesses(prefix: Prefix) -> Vec<Address> {
 
 /// All registrations inside the prefix that are not all of it, in no order.
 #[must_use]
-pub fn inside<'r>(register: &'r Register, prefix: Prefix) -> Vec<&'r Registration> {
+pub fn inside(register: &Register, prefix: Prefix) -> Vec<&Registration> {
     let is_inside = |row: &&Registration| matches!(&row.key, Key::Range(range) if prefix.range().contains(*range) && *range != prefix.range());
     register.registrations.iter().filter(is_inside).collect()
 }

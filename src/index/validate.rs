@@ -26,7 +26,7 @@ pub(super) fn extents(header: &Header) -> Verdict {
     for (extent, element) in header.extents.iter().zip(ELEMENT_BYTES) {
         let (offset, bytes) = (extent.offset.get(), extent.bytes.get());
         check(offset == end, "a section is not where it should be")?;
-        check(bytes % element as u64 == 0, "a section has a part of an element")?;
+        check(bytes.is_multiple_of(element as u64), "a section has a part of an element")?;
         check(bytes / (element as u64) < u64::from(u32::MAX), "a section has too many elements")?;
         end = offset
             .checked_add(bytes)
@@ -409,7 +409,7 @@ impl<'i> Layout<'i> {
         let blocks = self.index.section::<BlockRow>(Section::Blocks6);
         let bitmap_words = self.index.section::<U64>(Section::Bitmaps6).len();
         check(directory.len() == DIRECTORY_ENTRIES, "the directory of IPv6 has a wrong size")?;
-        check(bitmap_words % BITMAP6_WORDS == 0, "a bitmap of IPv6 has a wrong size")?;
+        check(bitmap_words.is_multiple_of(BITMAP6_WORDS), "a bitmap of IPv6 has a wrong size")?;
         for block in blocks {
             check((block.bitmap.get() as usize) < bitmap_words / BITMAP6_WORDS, "a bitmap is missing")?;
             self.head(block.head.get(), Some(self.tables.len() as u32))?;
