@@ -5,7 +5,7 @@
 //! *part*, titles without a final "Report", and short words for the application (`stun`, `epmd`, `netbios-ns`, `couchdb`).
 //!
 //! The exposed ones of classification `vulnerable-system`, and the infected, attackers and victims, are vulnerable;
-//! `device_id` and the population reports without severity are inventory; sandboxes and block lists are context.
+//! `device_id` and the population reports of severity info are inventory; sandboxes and block lists are context.
 //! `scan_exchange` holds two kinds of rows: see `shadowserver`.
 
 use super::{Kind, Side};
