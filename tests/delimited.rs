@@ -13,6 +13,8 @@
 //!
 //! `DIJKWACHT_SEED` repeats a sweep.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // the helpers of tests are tests
+
 use dijkwacht::moment::Moment;
 use dijkwacht::scan::{
     FORMATS, Filter, Finding, Findings, Format, FormatOptions, Frame, Head, KeyKinds, Keys, REJECTS_KEPT,
@@ -338,7 +340,8 @@ fn tell_keys(case: &Case, fields: &[Vec<u8>], kinds: KeyKinds) -> Result<KeyWord
             return Err(Reject::Columns);
         }
         let has_address = case.column(Address).is_some_and(|column| !trim(&fields[column]).is_empty());
-        if !has_address && !filled_needed && !(kinds.names && kinds.asns) {
+        let has_all = filled_needed || kinds.names && kinds.asns;
+        if !has_address && !has_all {
             filled_needed = true;
             continue;
         }

@@ -9,6 +9,8 @@
 //!
 //! [`each_mutant_is_where_it_was`] keeps the list from rotting and is quick.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // the helpers of tests are tests
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
