@@ -1,1 +1,439 @@
-//! config
+//! The configuration: one TOML file, every setting typed, unknown keys refused with a suggestion.
+//!
+//! ```toml
+//! [register]
+//! sources = ["/etc/dijkwacht/register.csv"]   # in order of precedence
+//! index = "/var/lib/dijkwacht/owners.dwi"     # built from the sources
+//! [spool]
+//! path = "/var/spool/dijkwacht/spool"
+//! [feeds.partner]
+//! label = "A partner"
+//! ```
+//!
+//! The documented example is [`EXAMPLE`]. Relative paths are relative to the file's directory. What the operator wrote and what
+//! the program uses are two types: the serde structs here are private, [`Config`] is checked.
+
+use crate::alert::{is_classification, is_severity};
+use crate::moment::{Day, TimeStyle};
+use crate::policy::{Office, SenderName, Senders, Tlp};
+use crate::register::Constituency;
+use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
+use crate::spool::Sender;
+use crate::text::show;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Every setting with its default and its consequence; `generate config` prints it.
+pub const EXAMPLE: &str = include_str!("../systemd/dijkwacht.toml");
+
+/// Where the configuration is looked for when nobody names one.
+pub const DEFAULT_PATH: &str = "/etc/dijkwacht/dijkwacht.toml";
+
+/// A checked configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Register files, in order of precedence.
+    pub sources: Vec<PathBuf>,
+    /// The index built from them.
+    pub index: Option<PathBuf>,
+    /// Where dumps arrive.
+    pub inbox: Option<PathBuf>,
+    /// Where notices go.
+    pub spool: Option<PathBuf>,
+    /// A sender's directory belongs to this group.
+    pub groups: BTreeMap<Sender, String>,
+    /// Where metrics are served.
+    pub metrics_listen: Option<SocketAddr>,
+    /// What is said about feeds, by name.
+    pub feeds: BTreeMap<String, Feed>,
+    /// Who warns whom, from when.
+    pub senders: Senders,
+    /// Limits on dumps.
+    pub limits: Limits,
+}
+
+/// What the configuration says about one feed; the default where it does not name it.
+#[derive(Clone, Debug, Default)]
+pub struct Feed {
+    /// What a recipient reads for its name.
+    pub label: Option<String>,
+    /// Who provides it, where recipients may know.
+    pub provider: Option<String>,
+    /// Its format, where not by content.
+    pub format: Option<String>,
+    /// Field to column.
+    pub map: BTreeMap<Field, String>,
+    /// What is wrong with everything in it.
+    pub identifier: Option<String>,
+    /// TLP where the record has none.
+    pub tlp: Option<Tlp>,
+    /// RSIT type of its findings.
+    pub classification: Option<String>,
+    /// Severity where the record has none.
+    pub severity: Option<String>,
+    /// Which rows are taken.
+    pub take: Take,
+    /// An open port is itself a finding.
+    pub finding: bool,
+    /// Text encoding, where it has no byte order mark.
+    pub encoding: Option<Encoding>,
+    /// How it writes times.
+    pub time_style: Option<Arc<TimeStyle>>,
+}
+
+/// Limits on what is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest record, bytes.
+    pub record_bytes_max: usize,
+    /// Largest dump after decompression, bytes.
+    pub decompressed_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            record_bytes_max: RECORD_BYTES_MAX,
+            decompressed_bytes_max: crate::scan::DECOMPRESSED_BYTES_MAX,
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is not what it should be.
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// From 1, where known.
+        at: Option<(usize, usize)>,
+        /// What is wrong, and the remedy.
+        problem: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Invalid { path, at: Some((line, column)), problem } => {
+                write!(f, "{}:{line}:{column}: {problem}", path.display())
+            }
+            Self::Invalid { path, at: None, problem } => write!(f, "{}: {problem}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.into(), error })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks a text; `path` is for messages and for relative paths in it.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let invalid = |at, problem| ConfigError::Invalid { path: path.into(), at, problem };
+        let written: Written = toml::from_str(text).map_err(|error| {
+            invalid(error.span().map(|span| line_and_column(text, span.start)), explain(error.message()))
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        written.check(base).map_err(|problem| invalid(None, problem))
+    }
+
+    /// What is said about a feed.
+    pub fn feed(&self, name: &str) -> Feed {
+        self.feeds.get(name).cloned().unwrap_or_default()
+    }
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// Adds "did you mean" to serde's message on an unknown key.
+fn explain(message: &str) -> String {
+    let message = message.trim_end();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown")) else {
+        return message.to_owned();
+    };
+    match nearest(unknown, quoted) {
+        Some(known) => format!("unknown key `{}` (did you mean `{known}`?)", show(unknown.as_bytes(), 64)),
+        None => message.to_owned(),
+    }
+}
+
+/// The candidate that is most like `word`, if any is like it at all.
+pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// The file as written.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    register: WrittenRegister,
+    inbox: WrittenInbox,
+    spool: WrittenSpool,
+    metrics: WrittenMetrics,
+    feeds: BTreeMap<String, WrittenFeed>,
+    senders: Vec<BTreeMap<String, WrittenSender>>,
+    limits: WrittenLimits,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenRegister {
+    sources: Vec<PathBuf>,
+    index: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenInbox {
+    path: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenSpool {
+    path: Option<PathBuf>,
+    groups: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenMetrics {
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenLimits {
+    record_bytes_max: Option<usize>,
+    decompressed_bytes_max: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenFeed {
+    label: Option<String>,
+    provider: Option<String>,
+    format: Option<String>,
+    map: BTreeMap<String, String>,
+    identifier: Option<String>,
+    classification: Option<String>,
+    severity: Option<String>,
+    tlp: Option<String>,
+    take: Option<String>,
+    finding: bool,
+    encoding: Option<String>,
+    time_format: Option<String>,
+    time_zone: Option<String>,
+}
+
+/// A day or a sender's name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenSender {
+    Day(toml::value::Datetime),
+    Name(String),
+}
+
+impl Written {
+    fn check(self, base: &Path) -> Result<Config, String> {
+        let under = |path: PathBuf| base.join(path);
+        let limits = Limits::default();
+        Ok(Config {
+            sources: self.register.sources.into_iter().map(under).collect(),
+            index: self.register.index.map(under),
+            inbox: self.inbox.path.map(under),
+            spool: self.spool.path.map(under),
+            groups: self.spool.groups.into_iter().map(check_group).collect::<Result<_, _>>()?,
+            metrics_listen: self.metrics.listen,
+            feeds: self.feeds.into_iter().map(check_feed).collect::<Result<_, _>>()?,
+            senders: check_senders(self.senders)?,
+            limits: Limits {
+                record_bytes_max: self.limits.record_bytes_max.unwrap_or(limits.record_bytes_max),
+                decompressed_bytes_max: self
+                    .limits
+                    .decompressed_bytes_max
+                    .unwrap_or(limits.decompressed_bytes_max),
+            },
+        })
+    }
+}
+
+fn check_group((sender, group): (String, String)) -> Result<(Sender, String), String> {
+    let sender = Sender::read(&sender).map_err(|error| format!("[spool] groups: {error}"))?;
+    Ok((sender, group))
+}
+
+fn check_feed((name, written): (String, WrittenFeed)) -> Result<(String, Feed), String> {
+    let feed = read_feed(&name, written)
+        .map_err(|problem| format!("[feeds.{}]: {problem}", show(name.as_bytes(), 64)))?;
+    Ok((name, feed))
+}
+
+fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, String> {
+    if !is_feed_name(name) {
+        return Err("a feed's name is [a-z0-9][a-z0-9_-]{0,63}".to_owned());
+    }
+    Ok(Feed {
+        label: written.label,
+        provider: written.provider,
+        format: written.format.map(|format| read_format(&format)).transpose()?,
+        map: written
+            .map
+            .iter()
+            .map(|(field, column)| read_assignment(field, column))
+            .collect::<Result<_, _>>()?,
+        identifier: written.identifier,
+        tlp: written.tlp.map(|text| read_tlp(&text)).transpose()?,
+        classification: check_word("classification", written.classification, is_classification)?,
+        severity: check_word("severity", written.severity, is_severity)?,
+        take: written.take.map_or(Ok(Take::default()), |take| read_take(&take))?,
+        finding: written.finding,
+        encoding: written.encoding.map(|encoding| read_encoding(&encoding)).transpose()?,
+        time_style: read_time_style(written.time_format, written.time_zone)?,
+    })
+}
+
+/// `[a-z0-9][a-z0-9_-]{0,63}`.
+pub fn is_feed_name(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    first
+        && name.len() <= 64
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+}
+
+/// A format's name, or what is wrong with it.
+pub fn read_format(name: &str) -> Result<String, String> {
+    if FORMATS.iter().any(|format| format.name == name) {
+        return Ok(name.to_owned());
+    }
+    let known = || FORMATS.iter().map(|format| format.name);
+    let hint = nearest(name, known()).map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+    let all = known().collect::<Vec<_>>().join(", ");
+    Err(format!("no format is called {} (known: {all}{hint})", show(name.as_bytes(), 64)))
+}
+
+/// A field and the column it is read from.
+pub fn read_assignment(field: &str, column: &str) -> Result<(Field, String), String> {
+    let known = || Field::ALL.iter().map(|field| field.as_str());
+    let Some(read) = Field::read(field) else {
+        let hint =
+            nearest(field, known()).map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+        let all = known().collect::<Vec<_>>().join(", ");
+        return Err(format!("no field is called {} (known: {all}{hint})", show(field.as_bytes(), 64)));
+    };
+    Ok((read, column.to_owned()))
+}
+
+/// A declared encoding.
+pub fn read_encoding(name: &str) -> Result<Encoding, String> {
+    Encoding::read(name).ok_or_else(|| {
+        format!(
+            "no encoding is called {} (known: utf-8, utf-16le, utf-16be, windows-1252)",
+            show(name.as_bytes(), 64)
+        )
+    })
+}
+
+fn read_take(take: &str) -> Result<Take, String> {
+    Take::read(take).ok_or_else(|| {
+        format!("take is \"vulnerable\", \"exposed\" or \"all\", not \"{}\"", show(take.as_bytes(), 64))
+    })
+}
+
+fn read_tlp(text: &str) -> Result<Tlp, String> {
+    Tlp::read(text).ok_or_else(|| {
+        format!("tlp is CLEAR, GREEN, AMBER, AMBER+STRICT or RED, not \"{}\"", show(text.as_bytes(), 64))
+    })
+}
+
+fn check_word(key: &str, word: Option<String>, is_known: fn(&str) -> bool) -> Result<Option<String>, String> {
+    match word {
+        Some(word) if !is_known(&word) => {
+            Err(format!("{key} \"{}\" is none of IntelMQ's", show(word.as_bytes(), 64)))
+        }
+        word => Ok(word),
+    }
+}
+
+fn read_time_style(format: Option<String>, zone: Option<String>) -> Result<Option<Arc<TimeStyle>>, String> {
+    match (format, zone) {
+        (None, None) => Ok(None),
+        (Some(format), zone) => {
+            let style = TimeStyle::new(&format, zone.as_deref().unwrap_or("UTC"))
+                .map_err(|error| error.to_string())?;
+            Ok(Some(Arc::new(style)))
+        }
+        (None, Some(_)) => Err("time_zone needs time_format (such as \"%d-%m-%Y %H:%M\")".to_owned()),
+    }
+}
+
+fn check_senders(written: Vec<BTreeMap<String, WrittenSender>>) -> Result<Senders, String> {
+    if written.is_empty() {
+        return Ok(Senders::default());
+    }
+    let offices: Result<Vec<Office>, String> = written.into_iter().map(check_office).collect();
+    Ok(Senders::new(offices.map_err(|problem| format!("[[senders]]: {problem}"))?))
+}
+
+fn check_office(written: BTreeMap<String, WrittenSender>) -> Result<Office, String> {
+    let (mut from, mut by, mut all) = (None, Vec::new(), None);
+    let name = |sender: &str| SenderName::read(sender).map_err(|error| error.to_string());
+    for (key, value) in &written {
+        match (key.as_str(), value) {
+            ("from", WrittenSender::Day(day)) => from = Day::read(day.to_string().as_bytes()),
+            ("from", WrittenSender::Name(day)) => from = Day::read(day.as_bytes()),
+            ("*", WrittenSender::Name(sender)) => all = Some(name(sender)?),
+            (key, WrittenSender::Name(sender)) => {
+                let constituency = Constituency::read(key)
+                    .ok_or_else(|| format!("no constituency is called {}", show(key.as_bytes(), 64)))?;
+                by.push((constituency, name(sender)?));
+            }
+            (key, WrittenSender::Day(_)) => return Err(format!("{key} is a sender's name, not a day")),
+        }
+    }
+    let from = from.ok_or("from is a day (such as 2026-01-01)")?;
+    Ok(Office { from, by, all })
+}
+
+impl Feed {
+    /// What its format is told; `options` of the command line win.
+    pub fn format_options(&self, limits: &Limits) -> FormatOptions {
+        FormatOptions {
+            map: self.map.clone(),
+            identifier: self.identifier.clone(),
+            finding: self.finding,
+            take: self.take,
+            time_style: self.time_style.clone(),
+            record_bytes_max: limits.record_bytes_max,
+            ..FormatOptions::default()
+        }
+    }
+}

@@ -1,2 +1,7 @@
-//! The `dijkwacht` command.
-fn main() {}
+//! The `dijkwacht` command: arguments, one call, an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dijkwacht::cli::main()
+}

@@ -149,6 +149,22 @@ pub enum Field {
     Tag,
 }
 
+impl Take {
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vulnerable => "vulnerable",
+            Self::Exposed => "exposed",
+            Self::All => "all",
+        }
+    }
+
+    /// Reads a name of [`Self::as_str`].
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::Vulnerable, Self::Exposed, Self::All].into_iter().find(|take| take.as_str() == name)
+    }
+}
+
 impl Field {
     /// Every field, in the order of `--map`'s manual.
     pub const ALL: [Self; 14] = [

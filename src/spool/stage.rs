@@ -369,6 +369,11 @@ impl Scratch {
         self.file.read_exact_at(buffer, offset).map_err(|error| SpoolError::system("read", &self.path, error))
     }
 
+    /// The file itself, which has no name: whoever keeps it may use it as it likes.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
     /// Bytes appended so far.
     pub fn bytes(&self) -> u64 {
         self.bytes

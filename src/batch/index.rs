@@ -1,0 +1,170 @@
+//! `index build|info|verify|diff`.
+
+use super::failure::Failure;
+use super::output::{note, print_json, print_lines};
+use super::setup::{now, read_register};
+use crate::index::{ChangeKind, Coverage, Difference, Index};
+use crate::register::lint;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// `index build`: compiles register files into an index; the old one stays if anything is wrong.
+pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: bool) -> Result<u8, Failure> {
+    let started = Instant::now();
+    let (register, report) = read_register(sources, keep_going, quiet)?;
+    if report.bad_rows > 0 {
+        note(format_args!("{} of {} register rows skipped", report.bad_rows, report.rows));
+    }
+    if !quiet {
+        let findings = lint(&register, now().day());
+        findings.iter().for_each(|finding| note(format_args!("lint: {finding}")));
+        for (kind, left) in findings.without_text() {
+            note(format_args!("lint: … and {left} more: {}", kind.as_str()));
+        }
+    }
+    let index = Index::build(&register).map_err(Failure::Build)?;
+    index.write(output).map_err(Failure::Write)?;
+    let counts = index.counts();
+    note(format_args!(
+        "{}: {} registrations of {} owners in {} bytes, id {}, {:.2} s",
+        output.display(),
+        counts.registrations,
+        counts.owners,
+        counts.bytes,
+        id_text(&index),
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(0)
+}
+
+/// The id as text.
+pub(super) fn id_text(index: &Index) -> String {
+    blake3::Hash::from_bytes(index.id()).to_hex().to_string()
+}
+
+/// `index info`: what an index holds.
+pub fn index_info(file: &Path, as_json: bool) -> Result<u8, Failure> {
+    let index = Index::open(file).map_err(Failure::Open)?;
+    let counts = index.counts();
+    let coverage = Coverage::of(&index);
+    if as_json {
+        print_json(&json!({
+            "id": id_text(&index),
+            "version": counts.version,
+            "owners": counts.owners,
+            "registrations": counts.registrations,
+            "ipv4": counts.ipv4,
+            "ipv6": counts.ipv6,
+            "domains": counts.domains,
+            "asns": counts.asns,
+            "bytes": counts.bytes,
+        }))?;
+        return Ok(0);
+    }
+    let mut lines = vec![
+        format!("id            {}", id_text(&index)),
+        format!("version       {}", counts.version),
+        format!("owners        {}", counts.owners),
+        format!("registrations {}", counts.registrations),
+        format!("  ipv4        {} ({} addresses)", counts.ipv4, coverage.ipv4_addresses()),
+        format!("  ipv6        {} ({:.3e} addresses)", counts.ipv6, coverage.ipv6_addresses() as f64),
+        format!("  domains     {}", counts.domains),
+        format!("  asns        {}", counts.asns),
+        format!("bytes         {} ({} of text)", counts.bytes, counts.text_bytes),
+    ];
+    lines.extend(
+        index.source_names().map(|name| format!("source        {}", crate::text::show(name.as_bytes(), 256))),
+    );
+    print_lines(&lines)?;
+    Ok(0)
+}
+
+/// `index verify`: 0, or 65 with what is wrong.
+pub fn index_verify(file: &Path) -> Result<u8, Failure> {
+    let index = Index::open(file).map_err(Failure::Open)?;
+    index.verify().map_err(|wrong| {
+        Failure::Data(format!("{}: {wrong} (build it again: dijkwacht index build)", file.display()))
+    })?;
+    print_lines(&[format!("{}: correct, id {}", file.display(), id_text(&index))])?;
+    Ok(0)
+}
+
+/// `index diff`: which address space changes owner; 1 if any does.
+pub fn index_diff(old: &Path, new: &Path, as_json: bool) -> Result<u8, Failure> {
+    let old = Index::open(old).map_err(Failure::Open)?;
+    let new = Index::open(new).map_err(Failure::Open)?;
+    let difference = Difference::between(&old, &new);
+    if as_json {
+        print_difference_json(&old, &new, &difference)?;
+    } else {
+        print_difference(&old, &new, &difference)?;
+    }
+    Ok(u8::from(!difference.is_none()))
+}
+
+fn kind_word(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Gained => "gained",
+        ChangeKind::Lost => "lost",
+        ChangeKind::Changed => "changed",
+    }
+}
+
+fn print_difference(old: &Index, new: &Index, difference: &Difference) -> Result<(), Failure> {
+    if difference.is_none() {
+        return print_lines(&["no differences"]);
+    }
+    let space = |name: &str, set: &Coverage| {
+        format!(
+            "{name:<9} {} IPv4 addresses, {:.3e} IPv6 addresses",
+            set.ipv4_addresses(),
+            set.ipv6_addresses() as f64
+        )
+    };
+    let mut lines = vec![
+        space("gained", &difference.gained),
+        space("lost", &difference.lost),
+        space("changed", &difference.changed),
+        format!(
+            "registrations: {} added, {} removed",
+            difference.registrations_added, difference.registrations_removed
+        ),
+    ];
+    for (what, owners) in [
+        ("added", &difference.owners_added),
+        ("removed", &difference.owners_removed),
+        ("changed", &difference.owners_changed),
+    ] {
+        lines.extend(owners.iter().map(|owner| format!("owner {what}: {owner}")));
+    }
+    for change in &difference.changes {
+        let names = |index: &Index, owners: &[crate::index::OwnerIx]| match owners {
+            [] => "nobody".to_owned(),
+            owners => owners.iter().map(|owner| index.owner(*owner).id).collect::<Vec<_>>().join(", "),
+        };
+        let (before, after) = (names(old, &change.old), names(new, &change.new));
+        lines.push(format!("{} {}: {before} -> {after}", kind_word(change.kind), change.range));
+    }
+    print_lines(&lines)
+}
+
+fn print_difference_json(old: &Index, new: &Index, difference: &Difference) -> Result<(), Failure> {
+    let ids = |index: &Index, owners: &[crate::index::OwnerIx]| -> Vec<String> {
+        owners.iter().map(|owner| index.owner(*owner).id.to_owned()).collect()
+    };
+    let changes: Vec<String> = difference
+        .changes
+        .iter()
+        .map(|change| {
+            json!({
+                "change": kind_word(change.kind),
+                "range": change.range.to_string(),
+                "old": ids(old, &change.old),
+                "new": ids(new, &change.new),
+            })
+            .to_string()
+        })
+        .collect();
+    print_lines(&changes)
+}

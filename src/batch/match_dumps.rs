@@ -1,0 +1,317 @@
+//! `match`: dumps in, one notice per recipient out.
+
+use super::failure::{Failure, Wanted, run_code};
+use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
+use super::setup::{ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
+use crate::config::{Config, Feed};
+use crate::index::Index;
+use crate::matcher::CHUNK_BYTES;
+use crate::moment::Moment;
+use crate::pipeline::{
+    Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, State, Summary, run,
+};
+use crate::policy::InOffice;
+use crate::scan::{Input, Io};
+use crate::spool::{Label, Spool};
+use crate::text::show;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What `match` is asked.
+pub struct MatchRequest {
+    /// Configuration and register.
+    pub setup: Setup,
+    /// What is said about the dumps.
+    pub reading: ReadingWords,
+    /// `--observed`.
+    pub observed: Option<String>,
+    /// `--run-time`.
+    pub run_time: Option<String>,
+    /// `--label`.
+    pub label: Option<String>,
+    /// `--spool`.
+    pub spool: Option<PathBuf>,
+    /// `--output`.
+    pub output: Option<PathBuf>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--rejects`.
+    pub rejects: Option<PathBuf>,
+    /// `--threads`.
+    pub threads: Option<usize>,
+    /// `--io mmap`.
+    pub mapped: bool,
+    /// `--json`.
+    pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// `--chunk-bytes`.
+    pub chunk_bytes: Option<usize>,
+    /// The dumps.
+    pub dumps: Vec<PathBuf>,
+}
+
+/// What all dumps of one call share.
+struct Call<'a> {
+    request: &'a MatchRequest,
+    config: &'a Config,
+    index: &'a Index,
+    senders: InOffice,
+    run_time: Moment,
+    observed: Option<(&'a str, Moment)>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// Where a call's alerts go.
+enum Sink {
+    Spool(Spool),
+    Output(AlertOutput),
+    DryRun,
+}
+
+/// Processes the dumps one after the other, each a run of its own; one that fails does not stop the next.
+pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
+    let config = request.setup.read_config()?;
+    let run_time = run_time(request.run_time.as_deref())?;
+    let observed = match request.observed.as_deref() {
+        Some(text) => Some((text, read_time("--observed", text)?)),
+        None => None,
+    };
+    check(&request)?;
+    request.reading.feed()?;
+    request.reading.over(&Feed::default(), &config)?;
+    let (signal, cancelled) = catch_signals()?;
+    let mut sink = open_sink(&request, &config)?;
+    let index = request.setup.load_index(&config)?;
+    let mut rejects = request.rejects.as_deref().map(create_rejects).transpose()?;
+    let senders = config.senders.in_office(run_time.day());
+    let call =
+        Call { request: &request, config: &config, index: &index, senders, run_time, observed, cancelled };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(request.threads.unwrap_or(0)).build();
+    let pool = pool.map_err(|error| Failure::Usage(format!("no threads: {error} (try --threads 1)")))?;
+    let mut reports = Vec::new();
+    let mut first_failure = None;
+    for dump in &request.dumps {
+        let report = pool.install(|| {
+            call.process(dump, &mut sink, rejects.as_mut().map(|out| out as &mut (dyn Write + Send)))
+        });
+        tell(&report);
+        if first_failure.is_none()
+            && let Some(error) = &report.failure
+        {
+            first_failure = Some(run_code(error));
+        }
+        reports.push(report);
+        if call.cancelled.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    if let Some(mut out) = rejects {
+        out.flush().map_err(Failure::Output)?;
+    }
+    finish(sink, &request, &reports)?;
+    match (signal.load(Ordering::Relaxed), first_failure) {
+        (0, None) => Ok(0),
+        (0, Some(code)) => Err(Failure::Told(code)),
+        (signal, _) => Err(Failure::Interrupted(signal as i32)),
+    }
+}
+
+fn check(request: &MatchRequest) -> Result<(), Failure> {
+    if let Some(label) = &request.label {
+        Label::read(label).map_err(|error| Failure::Usage(format!("--label: {error}")))?;
+    }
+    if request.dumps.iter().filter(|dump| dump.as_os_str() == "-").count() > 1 {
+        return Err(Failure::Usage("standard input (-) can be read only once".to_owned()));
+    }
+    Ok(())
+}
+
+/// SIGINT and SIGTERM stop a run between two windows; a second one ends the process at once.
+fn catch_signals() -> Result<(Arc<AtomicUsize>, Arc<AtomicBool>), Failure> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let (signal, cancelled) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    for number in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_default(number, cancelled.clone())
+            .and_then(|_| signal_hook::flag::register_usize(number, signal.clone(), number as usize))
+            .and_then(|_| signal_hook::flag::register(number, cancelled.clone()))
+            .map_err(|error| Failure::Usage(format!("signals cannot be caught: {error}")))?;
+    }
+    Ok((signal, cancelled))
+}
+
+fn open_sink(request: &MatchRequest, config: &Config) -> Result<Sink, Failure> {
+    if request.dry_run {
+        return Ok(Sink::DryRun);
+    }
+    if let Some(output) = &request.output {
+        return Ok(Sink::Output(AlertOutput::create(output)?));
+    }
+    match open_spool(request.spool.as_deref(), config)? {
+        Some(spool) => {
+            spool.recover().map_err(Failure::Spool)?;
+            Ok(Sink::Spool(spool))
+        }
+        None => Err(Failure::Usage(
+            "nowhere to put alerts: give --spool DIR, --output FILE or --dry-run, or [spool] in the configuration"
+                .to_owned(),
+        )),
+    }
+}
+
+fn create_rejects(path: &Path) -> Result<BufWriter<File>, Failure> {
+    File::create(path).map(BufWriter::new).map_err(|error| Failure::file(path, Wanted::Create, error))
+}
+
+impl Call<'_> {
+    fn process(&self, dump: &Path, sink: &mut Sink, rejects: Option<&mut (dyn Write + Send)>) -> RunReport {
+        let started = Instant::now();
+        let name = dump.to_string_lossy();
+        let input = Input::of_argument(dump.as_os_str());
+        let progress = ProgressLine::new(&name, self.request.quiet);
+        let job = Job {
+            input: &input,
+            name: &name,
+            feed: self.request.reading.feed.as_deref(),
+            feeds: &|name| facts_of(name, &self.request.reading, self.config),
+            run_time: self.run_time,
+            observed: self.observed,
+            label: self.request.label.as_deref(),
+            senders: &self.senders,
+            index: self.index,
+            reading: Reading {
+                io: if self.request.mapped { Io::Mmap } else { Io::Read },
+                chunk_bytes: self.request.chunk_bytes.unwrap_or(CHUNK_BYTES),
+                decompressed_bytes_max: self.config.limits.decompressed_bytes_max,
+                matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
+            },
+            scratch_directory: &std::env::temp_dir(),
+            cancelled: &self.cancelled,
+            progress: &|now| progress.tell(now),
+            rejects: rejects.map(|out| out as &mut (dyn Write + Send)),
+        };
+        let destination = match sink {
+            Sink::Spool(spool) => Destination::Spool(spool),
+            Sink::Output(out) => Destination::Output(out),
+            Sink::DryRun => Destination::DryRun,
+        };
+        let mut report = run(job, destination);
+        report.seconds = started.elapsed().as_secs_f64();
+        report
+    }
+}
+
+/// What became of a dump, on standard error, where it is not what was asked for.
+fn tell(report: &RunReport) {
+    let dump = show(report.dump.as_bytes(), 256);
+    match (&report.state, &report.failure) {
+        (State::Failed, Some(error)) => note(format_args!("error: {}", in_dump(&dump, error))),
+        (State::AlreadyPublished, _) => {
+            let when = report.published.map(|at| format!(" at {}", at.id_text())).unwrap_or_default();
+            let run = report.run.as_deref().unwrap_or_default();
+            note(format_args!(
+                "{dump}: already published{when} as {run} (publish it again on purpose with --label)"
+            ));
+        }
+        _ => {}
+    }
+    if report.books.held_by.iter().any(|(reason, count)| reason == "no-finding" && count > 0) {
+        note(format_args!(
+            "{dump}: matches are held because nobody says what is wrong (give --identifier NAME, or set identifier or \
+             finding = true for the feed)"
+        ));
+    }
+}
+
+/// Names the dump, unless the message does.
+fn in_dump(dump: &str, error: &RunError) -> String {
+    let message = error.to_string();
+    if message.contains(dump) { message } else { format!("{dump}: {message}") }
+}
+
+/// Closes what was open and prints the summary.
+fn finish(sink: Sink, request: &MatchRequest, reports: &[RunReport]) -> Result<(), Failure> {
+    let mut data_on_stdout = false;
+    match sink {
+        Sink::Output(out) if reports.iter().all(|report| report.state == State::Failed) => out.discard(),
+        Sink::Output(out) => {
+            data_on_stdout = matches!(out, AlertOutput::Stdout(_));
+            out.finish()?;
+        }
+        Sink::Spool(_) | Sink::DryRun => {}
+    }
+    let summary = Summary::of(reports);
+    match (request.json, data_on_stdout) {
+        (true, false) => print_json(&summary),
+        (true, true) => {
+            let text = serde_json::to_string(&summary).map_err(|error| Failure::Output(error.into()))?;
+            note(format_args!("{text}"));
+            Ok(())
+        }
+        (false, true) => {
+            text_summary(request, reports, &summary).iter().for_each(|line| note(format_args!("{line}")));
+            Ok(())
+        }
+        (false, false) => print_lines(&text_summary(request, reports, &summary)),
+    }
+}
+
+fn text_summary(request: &MatchRequest, reports: &[RunReport], summary: &Summary<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = reports.iter().flat_map(|report| dump_summary(request, report)).collect();
+    if reports.len() > 1 {
+        let states: Vec<String> =
+            summary.total.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        lines.push(format!("total: {} dumps ({})", reports.len(), states.join(", ")));
+        lines.extend(books_summary(&summary.total.books));
+    }
+    lines
+}
+
+fn dump_summary(request: &MatchRequest, report: &RunReport) -> Vec<String> {
+    let dump = show(report.dump.as_bytes(), 256);
+    let format = report.format.as_deref().unwrap_or("unknown format");
+    let mut lines = vec![format!("{dump}: {} (feed {}, {format})", report.state.as_str(), report.feed)];
+    if report.state == State::Failed {
+        return lines;
+    }
+    lines.extend(books_summary(&report.books));
+    for reject in &report.rejected_first {
+        lines.push(format!(
+            "  rejected     record {} at byte {}: {}",
+            reject.record, reject.offset, reject.reason
+        ));
+    }
+    let rate = report.books.bytes as f64 / 1e6 / report.seconds.max(1e-9);
+    lines.push(format!("  took         {:.3} s, {rate:.0} MB/s", report.seconds));
+    if let (State::Published, Some(run), Some(spool)) = (report.state, &report.run, &request.spool) {
+        lines.push(format!("  notices in   {}", spool.join("new").join(run).display()));
+    }
+    lines
+}
+
+fn books_summary(books: &crate::pipeline::Books) -> Vec<String> {
+    let by = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
+        let reasons: Vec<String> =
+            counts.filter(|(_, n)| *n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
+        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
+    };
+    let special = match books.unmatched_special {
+        0 => String::new(),
+        special => format!(" ({special} special-purpose)"),
+    };
+    vec![
+        format!("  records      {}", books.records),
+        format!("    matched    {}", books.matched),
+        format!("    unmatched  {}{special}", books.unmatched),
+        format!("    skipped    {}{}", books.skipped, by(&mut books.skipped_by.iter())),
+        format!("    rejected   {}{}", books.rejected, by(&mut books.rejected_by.iter())),
+        format!("  decisions    {}", books.decisions),
+        format!("    alerts     {} for {} owners", books.alerts, books.owners),
+        format!("    duplicates {}", books.duplicates),
+        format!("    held       {}{}", books.held, by(&mut books.held_by.iter())),
+    ]
+}

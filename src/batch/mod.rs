@@ -1,0 +1,21 @@
+//! One-shot commands: what each asks of the layers below, and what it prints.
+//!
+//! Data goes to standard output, all else to standard error. A command returns its exit code, or a [`Failure`] that the
+//! command line turns into one.
+
+mod failure;
+mod index;
+mod lookup;
+mod match_dumps;
+mod output;
+mod preview;
+mod setup;
+mod spool;
+
+pub use failure::Failure;
+pub use index::{index_build, index_diff, index_info, index_verify};
+pub use lookup::{LookupRequest, lookup};
+pub use match_dumps::{MatchRequest, match_dumps};
+pub use preview::{PreviewRequest, preview};
+pub use setup::{ReadingWords, Setup, check_config};
+pub use spool::{SpoolPlace, spool_done, spool_fail, spool_status, spool_take, spool_verify};

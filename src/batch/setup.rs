@@ -1,0 +1,244 @@
+//! What most commands begin with: the configuration, the register, times and the words about a dump.
+
+use super::failure::Failure;
+use super::output::note;
+use crate::config::{Config, DEFAULT_PATH, Feed, is_feed_name, read_assignment, read_encoding, read_format};
+use crate::index::Index;
+use crate::moment::Moment;
+use crate::pipeline::FeedFacts;
+use crate::register::{ReadOptions, Register, RegisterError, Report};
+use crate::scan::{Encoding, FormatOptions};
+use crate::spool::{Spool, SpoolOptions};
+use crate::text::show;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Which configuration and register a command uses.
+pub struct Setup {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--index`.
+    pub index: Option<PathBuf>,
+    /// `--register`, in order of precedence.
+    pub registers: Vec<PathBuf>,
+    /// `--keep-going`.
+    pub keep_going: bool,
+}
+
+/// What the command line says about a dump, as typed.
+pub struct ReadingWords {
+    /// `--feed`.
+    pub feed: Option<String>,
+    /// `--format`.
+    pub format: Option<String>,
+    /// `--map`, each `field=column`.
+    pub map: Vec<String>,
+    /// `--identifier`.
+    pub identifier: Option<String>,
+    /// `--encoding`.
+    pub encoding: Option<String>,
+}
+
+/// What is said about a dump, checked: command line over feed.
+pub(super) struct Words {
+    pub(super) format: Option<String>,
+    pub(super) encoding: Option<Encoding>,
+    pub(super) options: FormatOptions,
+}
+
+impl Setup {
+    /// The configuration that is named, else the default one if it is there, else none.
+    pub(super) fn read_config(&self) -> Result<Config, Failure> {
+        read_config(self.config.as_deref())
+    }
+
+    /// The register, opened or compiled.
+    pub(super) fn load_index(&self, config: &Config) -> Result<Index, Failure> {
+        if let Some(index) = &self.index {
+            return Index::open(index).map_err(Failure::Open);
+        }
+        if !self.registers.is_empty() {
+            return compile(&self.registers, self.keep_going, false);
+        }
+        match &config.index {
+            Some(index) => Index::open(index).map_err(Failure::Open),
+            None if !config.sources.is_empty() => compile(&config.sources, self.keep_going, false),
+            None => Err(Failure::Usage(
+                "no register: give --index FILE or --register FILE, or [register] in the configuration"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+pub(super) fn read_config(named: Option<&Path>) -> Result<Config, Failure> {
+    match named {
+        Some(path) => Config::read(path).map_err(Failure::Config),
+        None if Path::new(DEFAULT_PATH).exists() => {
+            Config::read(Path::new(DEFAULT_PATH)).map_err(Failure::Config)
+        }
+        None => Ok(Config::default()),
+    }
+}
+
+/// Reads and compiles register files; what they say amiss goes to standard error.
+pub(super) fn compile(sources: &[PathBuf], keep_going: bool, quiet: bool) -> Result<Index, Failure> {
+    let (register, report) = read_register(sources, keep_going, quiet)?;
+    if keep_going && report.bad_rows > 0 {
+        note(format_args!("{} of {} register rows skipped", report.bad_rows, report.rows));
+    }
+    Index::build(&register).map_err(Failure::Build)
+}
+
+/// Reads register files; bad rows always go to standard error, warnings unless `quiet`.
+pub(super) fn read_register(
+    sources: &[PathBuf],
+    keep_going: bool,
+    quiet: bool,
+) -> Result<(Register, Report), Failure> {
+    let read = Register::read(sources, &ReadOptions { keep_going, ..ReadOptions::default() });
+    match &read {
+        Ok((_, report)) => print_findings(report, quiet),
+        Err(RegisterError::Bad(report)) => print_findings(report, quiet),
+        Err(_) => {}
+    }
+    read.map_err(Failure::Register)
+}
+
+fn print_findings(report: &Report, quiet: bool) {
+    for finding in report.findings.iter().filter(|finding| finding.kind.is_error() || !quiet) {
+        note(format_args!("{finding}"));
+    }
+    for (kind, left) in report.findings.without_text().filter(|(kind, _)| kind.is_error() || !quiet) {
+        note(format_args!("… and {left} more: {}", kind.as_str()));
+    }
+}
+
+impl ReadingWords {
+    /// Checks the words and lays them over what the configuration says about the feed.
+    pub(super) fn over(&self, feed: &Feed, config: &Config) -> Result<Words, Failure> {
+        let mut options = feed.format_options(&config.limits);
+        for assignment in &self.map {
+            let (field, column) = assignment.split_once('=').ok_or_else(|| {
+                let shown = show(assignment.as_bytes(), 64);
+                Failure::Usage(format!("--map {shown} is not FIELD=COLUMN (such as address=ip)"))
+            })?;
+            let (field, column) =
+                read_assignment(field, column).map_err(|problem| usage("--map", &problem))?;
+            options.map.insert(field, column);
+        }
+        if let Some(identifier) = &self.identifier {
+            options.identifier = Some(identifier.clone());
+        }
+        let format = self
+            .format
+            .as_deref()
+            .map(read_format)
+            .transpose()
+            .map_err(|problem| usage("--format", &problem))?;
+        let encoding = self.encoding.as_deref().map(read_encoding).transpose();
+        Ok(Words {
+            format: format.or_else(|| feed.format.clone()),
+            encoding: encoding.map_err(|problem| usage("--encoding", &problem))?.or(feed.encoding),
+            options,
+        })
+    }
+
+    /// Checks `--feed`.
+    pub(super) fn feed(&self) -> Result<Option<&str>, Failure> {
+        match self.feed.as_deref() {
+            Some(feed) if !is_feed_name(feed) => {
+                let shown = show(feed.as_bytes(), 64);
+                Err(Failure::Usage(format!("--feed {shown}: a feed's name is [a-z0-9][a-z0-9_-]{{0,63}}")))
+            }
+            feed => Ok(feed),
+        }
+    }
+}
+
+fn usage(option: &str, problem: &str) -> Failure {
+    Failure::Usage(format!("{option}: {problem}"))
+}
+
+/// A time on the command line: RFC 3339 or a day.
+pub(super) fn read_time(option: &str, text: &str) -> Result<Moment, Failure> {
+    Moment::read(text.as_bytes()).ok_or_else(|| {
+        let shown = show(text.as_bytes(), 64);
+        Failure::Usage(format!("{option} {shown} is no time (such as 2026-11-22 or 2026-11-22T01:02:03Z)"))
+    })
+}
+
+/// `--run-time`, else the clock.
+pub(super) fn run_time(option: Option<&str>) -> Result<Moment, Failure> {
+    match option {
+        Some(text) => read_time("--run-time", text),
+        None => Ok(now()),
+    }
+}
+
+/// The clock.
+pub(super) fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment::from_unix(since.as_secs() as i64, 0).expect("the clock stands between 1970 and 9999")
+}
+
+/// `--spool`, else the configuration's.
+pub(super) fn open_spool(spool: Option<&Path>, config: &Config) -> Result<Option<Spool>, Failure> {
+    let Some(path) = spool.or(config.spool.as_deref()) else { return Ok(None) };
+    let options = SpoolOptions { groups: config.groups.clone() };
+    Spool::open(path, &options).map(Some).map_err(Failure::Spool)
+}
+
+/// What is said about a feed: the command line over the configuration.
+pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> FeedFacts {
+    let feed = config.feed(name);
+    let words = reading.over(&feed, config).expect("the words were checked before");
+    FeedFacts {
+        format: words.format,
+        encoding: words.encoding,
+        options: words.options,
+        label: feed.label,
+        provider: feed.provider,
+        tlp: feed.tlp,
+        classification: feed.classification,
+        severity: feed.severity,
+    }
+}
+
+/// `check-config`: reads the configuration and everything that it names; says what is there.
+pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
+    let path = named.unwrap_or(Path::new(DEFAULT_PATH));
+    let config = Config::read(path).map_err(Failure::Config)?;
+    let mut said = vec![format!("{}: correct", path.display())];
+    if !config.sources.is_empty() {
+        let (register, report) = read_register(&config.sources, false, false)?;
+        let (owners, registrations) = (register.owners.len(), register.registrations.len());
+        said.push(format!("register: {} rows, {owners} owners, {registrations} registrations", report.rows));
+    }
+    match &config.index {
+        Some(index) if index.exists() => {
+            let opened = Index::open(index).map_err(Failure::Open)?;
+            said.push(format!(
+                "index: {} registrations, id {}",
+                opened.counts().registrations,
+                super::index::id_text(&opened)
+            ));
+        }
+        Some(index) => said.push(format!(
+            "index: {} is not there yet (dijkwacht index build -o {} SOURCE…)",
+            index.display(),
+            index.display()
+        )),
+        None => {}
+    }
+    if let Some(spool) = &config.spool {
+        said.push(format!(
+            "spool: {}{}",
+            spool.display(),
+            if spool.is_dir() { "" } else { " (will be created)" }
+        ));
+    }
+    said.push(format!("feeds: {}", config.feeds.len()));
+    super::output::print_lines(&said)?;
+    Ok(0)
+}

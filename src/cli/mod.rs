@@ -1,0 +1,463 @@
+//! Arguments and exit codes.
+//!
+//! What the operator typed ([`Cli`]) becomes what a command needs (`batch::…Request`); what went wrong becomes one line
+//! on standard error and a code of sysexits.h:
+//! 0 done · 1 no owner, or differences · 64 usage · 65 bad data · 66 no such input · 70 bug · 73 cannot create · 74 I/O ·
+//! 75 try again · 77 permission · 78 configuration · 130/143 interrupted.
+
+mod generate;
+
+use crate::batch::{self, Failure};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Usage error.
+const USAGE: u8 = 64;
+
+/// Matches internet-scan dumps to registered network owners and spools one notice per recipient.
+#[derive(Parser)]
+#[command(name = "dijkwacht", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dijkwacht index build -o owners.dwi register.csv        compile a register
+  dijkwacht preview 2026-11-22-scan_rdp-nl.csv            what would be read as what
+  dijkwacht match --index owners.dwi --spool spool 2026-11-22-scan_rdp-nl.csv.gz
+  zcat dump.json.gz | dijkwacht match --register register.csv --format shodan --dry-run -
+  dijkwacht lookup --index owners.dwi 192.0.2.1           who owns it, and why
+  dijkwacht spool take --spool spool                      a mailer's next run
+
+Exit codes: 0 done, 64 usage, 65 bad data, 66 no such input, 75 try again, 77 permission, 78 configuration.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Match dumps to owners and publish one notice per recipient
+    Match(MatchArgs),
+    /// Build, check and compare compiled registers
+    #[command(subcommand)]
+    Index(IndexCommand),
+    /// Tell who owns addresses, prefixes, host names and AS numbers
+    Lookup(LookupArgs),
+    /// Show how a dump would be read, and its first five alerts; writes nothing
+    Preview(PreviewArgs),
+    /// Take, acknowledge and check published runs
+    #[command(subcommand)]
+    Spool(SpoolCommand),
+    /// Check the configuration and everything that it names
+    CheckConfig(ConfigArgs),
+    /// Print files that are made from the program itself
+    Generate(GenerateArgs),
+}
+
+/// Where the register comes from.
+#[derive(Args)]
+struct RegisterArgs {
+    /// Compiled register (dijkwacht index build)
+    #[arg(long, value_name = "FILE", conflicts_with = "register")]
+    index: Option<PathBuf>,
+    /// Register file (CSV or JSON lines), compiled in memory; several in order of precedence
+    #[arg(long, value_name = "FILE")]
+    register: Vec<PathBuf>,
+    /// With --register: count bad rows and go on without them
+    #[arg(long, requires = "register")]
+    keep_going: bool,
+}
+
+#[derive(Args)]
+struct ConfigArgs {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "DIJKWACHT_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum IoArg {
+    /// Map the dump into memory
+    Mmap,
+    /// Read it, for file systems on which mapping is slow or unsafe
+    Read,
+}
+
+#[derive(Args)]
+#[command(after_help = MATCH_EXAMPLES)]
+struct MatchArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    register: RegisterArgs,
+    /// Feed that the dumps belong to
+    ///
+    /// Default: the report type of a Shadowserver file name, else the format's name.
+    #[arg(long, value_name = "NAME")]
+    feed: Option<String>,
+    /// Format: csv, ndjson, list, shadowserver, zmap, zgrab2, shodan, masscan, masscan-list, nuclei
+    ///
+    /// Default: the feed's, else a Shadowserver file name, else by content.
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Read a field from this column, or dotted path in JSON; repeatable
+    ///
+    /// Fields: address, port, transport, time, identifier, severity, cve, tlp, asn, application, name (stated),
+    /// shown_name, reverse_name, tag.
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// What is wrong with every host in the dump (such as open-rdp); without one, matches of plain scans are held
+    #[arg(long, value_name = "NAME")]
+    identifier: Option<String>,
+    /// When the hosts were seen, for records without a time (RFC 3339 or a day)
+    #[arg(long, value_name = "TIME")]
+    observed: Option<String>,
+    /// The moment that counts as now (RFC 3339 or a day); default: the start
+    #[arg(long, value_name = "TIME")]
+    run_time: Option<String>,
+    /// Publish a dump again on purpose, under <run>+TEXT
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// Text encoding of dumps without a byte order mark: utf-8 (default), windows-1252, utf-16le, utf-16be
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Spool directory; created if missing
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "dry_run"])]
+    spool: Option<PathBuf>,
+    /// Write the alerts (not the held ones) here instead; - is standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    output: Option<PathBuf>,
+    /// Do everything but hashing, staging and publishing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write each rejected record's number, offset and reason here, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Threads; default: one per processor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// How dumps are read
+    #[arg(long, value_enum, default_value = "mmap")]
+    io: IoArg,
+    /// Print the summary as one JSON document
+    #[arg(long)]
+    json: bool,
+    /// No progress
+    #[arg(long, short)]
+    quiet: bool,
+    /// Bytes of a chunk, for tests: verdicts do not depend on it
+    #[arg(long, value_name = "N", hide = true, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    chunk_bytes: Option<u32>,
+    /// Dumps: plain, .gz or .zst; - is standard input
+    #[arg(required = true, value_name = "DUMP")]
+    dumps: Vec<PathBuf>,
+}
+
+const MATCH_EXAMPLES: &str = "\
+Examples:
+  dijkwacht match --index owners.dwi --spool spool 2026-11-22-*.csv.gz
+  dijkwacht match --register register.csv --dry-run --json dump.json
+  dijkwacht match --index owners.dwi --feed partner --map address=Host --identifier open-rdp --output - list.csv
+  zstdcat scan.zst | dijkwacht match --index owners.dwi --format zmap --identifier open-telnet --spool spool -";
+
+#[derive(Subcommand)]
+enum IndexCommand {
+    /// Compile register files into an index
+    Build(BuildArgs),
+    /// Tell what an index holds
+    Info(InfoArgs),
+    /// Check an index from its first byte to its last
+    Verify {
+        /// Index
+        file: PathBuf,
+    },
+    /// Tell which address space changes owner; exit 1 if any does
+    Diff {
+        /// Index before
+        old: PathBuf,
+        /// Index after
+        new: PathBuf,
+        /// Print the differences as JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  dijkwacht index build -o owners.dwi curated.csv partners.jsonl")]
+struct BuildArgs {
+    /// Index to write; replaced as a whole
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Count bad rows and go on without them
+    #[arg(long)]
+    keep_going: bool,
+    /// No progress and no lint
+    #[arg(long, short)]
+    quiet: bool,
+    /// Register files (.csv, .jsonl), in order of precedence
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+struct InfoArgs {
+    /// Index
+    file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  dijkwacht lookup --index owners.dwi 192.0.2.1 2001:db8::/48\n  cut -d, -f2 list.csv | dijkwacht lookup --index owners.dwi --json -"
+)]
+struct LookupArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    register: RegisterArgs,
+    /// The moment that counts as now (RFC 3339 or a day); default: the start
+    #[arg(long, value_name = "TIME")]
+    run_time: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Address, prefix, host name or AS number; - reads them from standard input, one a line
+    #[arg(required = true, value_name = "ADDRESS|PREFIX|HOSTNAME|ASN")]
+    inputs: Vec<String>,
+}
+
+#[derive(Args)]
+struct PreviewArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    register: RegisterArgs,
+    /// Feed that the dump belongs to
+    #[arg(long, value_name = "NAME")]
+    feed: Option<String>,
+    /// Format, where not by content
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Read a field from this column, or dotted path in JSON; repeatable
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// What is wrong with every host in the dump
+    #[arg(long, value_name = "NAME")]
+    identifier: Option<String>,
+    /// Text encoding without a byte order mark
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// The moment that counts as now
+    #[arg(long, value_name = "TIME")]
+    run_time: Option<String>,
+    /// Dump; - is standard input
+    dump: PathBuf,
+}
+
+/// Where the spool is.
+#[derive(Args)]
+struct SpoolArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Spool directory; default: the configuration's
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+#[command(
+    after_help = "Example, a mailer:\n  dijkwacht spool take --spool spool --sender ncsc    prints CLAIM<TAB>DIRECTORY, or exits 1\n  … mail DIRECTORY/*.jsonl …\n  dijkwacht spool done --spool spool CLAIM"
+)]
+enum SpoolCommand {
+    /// Claim the oldest unclaimed run; prints CLAIM<TAB>DIRECTORY; exit 1 when there is none
+    Take {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Only this sender's
+        #[arg(long, value_name = "NAME")]
+        sender: Option<String>,
+        /// Copy the notices into this directory too, each under a name of its own
+        #[arg(long, value_name = "DIR")]
+        flat: Option<PathBuf>,
+    },
+    /// Acknowledge a claim: its notices were sent
+    Done {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `take` printed it
+        claim: String,
+    },
+    /// Give a claim up: its notices could not be sent
+    Fail {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `take` printed it
+        claim: String,
+    },
+    /// Count runs and claims
+    Status {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every published file against its manifest
+    Verify {
+        #[command(flatten)]
+        spool: SpoolArgs,
+    },
+}
+
+#[derive(Args)]
+struct GenerateArgs {
+    /// What to print
+    #[arg(value_enum, value_name = "WHAT")]
+    what: generate::What,
+    /// For completions: which shell's
+    #[arg(long, value_name = "SHELL", default_value = "bash")]
+    shell: clap_complete::Shell,
+}
+
+/// Reads the arguments, runs the command; the code is the process's.
+pub fn main() -> ExitCode {
+    let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => run(cli),
+        Err(error) => {
+            let _ = error.print();
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(USAGE),
+            }
+        }
+    }
+}
+
+fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Match(args) => run_match(args),
+        Command::Index(command) => run_index(command),
+        Command::Lookup(args) => run_lookup(args),
+        Command::Preview(args) => run_preview(args),
+        Command::Spool(command) => run_spool(command),
+        Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
+        Command::Generate(args) => generate::generate(args.what, args.shell, &mut Cli::command()),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// One line on standard error; a stream that is closed or full changes nothing. A reader of standard output that has
+/// gone away is no news to anybody.
+fn complain(failure: &Failure) {
+    if failure.is_silent() {
+        return;
+    }
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {failure}");
+}
+
+fn run_match(args: MatchArgs) -> Result<u8, Failure> {
+    batch::match_dumps(batch::MatchRequest {
+        setup: setup(args.config, args.register),
+        reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding),
+        observed: args.observed,
+        run_time: args.run_time,
+        label: args.label,
+        spool: args.spool,
+        output: args.output,
+        dry_run: args.dry_run,
+        rejects: args.rejects,
+        threads: args.threads.map(usize::from),
+        mapped: matches!(args.io, IoArg::Mmap),
+        json: args.json,
+        quiet: args.quiet,
+        chunk_bytes: args.chunk_bytes.map(|bytes| bytes as usize),
+        dumps: args.dumps,
+    })
+}
+
+fn setup(config: ConfigArgs, register: RegisterArgs) -> batch::Setup {
+    batch::Setup {
+        config: config.config,
+        index: register.index,
+        registers: register.register,
+        keep_going: register.keep_going,
+    }
+}
+
+fn reading(
+    feed: Option<String>,
+    format: Option<String>,
+    map: Vec<String>,
+    identifier: Option<String>,
+    encoding: Option<String>,
+) -> batch::ReadingWords {
+    batch::ReadingWords { feed, format, map, identifier, encoding }
+}
+
+fn run_index(command: IndexCommand) -> Result<u8, Failure> {
+    match command {
+        IndexCommand::Build(args) => {
+            batch::index_build(&args.output, &args.sources, args.keep_going, args.quiet)
+        }
+        IndexCommand::Info(args) => batch::index_info(&args.file, args.json),
+        IndexCommand::Verify { file } => batch::index_verify(&file),
+        IndexCommand::Diff { old, new, json } => batch::index_diff(&old, &new, json),
+    }
+}
+
+fn run_lookup(args: LookupArgs) -> Result<u8, Failure> {
+    batch::lookup(batch::LookupRequest {
+        setup: setup(args.config, args.register),
+        run_time: args.run_time,
+        json: args.json,
+        inputs: args.inputs,
+    })
+}
+
+fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
+    batch::preview(batch::PreviewRequest {
+        setup: setup(args.config, args.register),
+        reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding),
+        run_time: args.run_time,
+        dump: args.dump,
+    })
+}
+
+fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
+    match command {
+        SpoolCommand::Take { spool, sender, flat } => {
+            batch::spool_take(&place(spool), sender.as_deref(), flat.as_deref())
+        }
+        SpoolCommand::Done { spool, claim } => batch::spool_done(&place(spool), &claim),
+        SpoolCommand::Fail { spool, claim } => batch::spool_fail(&place(spool), &claim),
+        SpoolCommand::Status { spool, json } => batch::spool_status(&place(spool), json),
+        SpoolCommand::Verify { spool } => batch::spool_verify(&place(spool)),
+    }
+}
+
+fn place(args: SpoolArgs) -> batch::SpoolPlace {
+    batch::SpoolPlace { config: args.config.config, spool: args.spool }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,384 @@
+//! The hot loop and its parallel drive: a dump's chunks on all cores, each verdict as if read in sequence.
+//!
+//! Simple version: frame a record, read its keys, look them up, give it to the [`Judge`] if a registration is found;
+//! repeat from the record's end. That is [`Format::sweep`]'s default, and what follows departs from it so:
+//!
+//! 1. A dump is read in windows, and a window in chunks that threads sweep at once. Where a chunk's first record
+//!    begins is not known before the chunk before it is done, so each thread guesses ([`Format::guess`]).
+//! 2. Chunks are accepted in order. A chunk counts only if its guess is where the sweep before it ended; else it is swept
+//!    again from there. From equal starts everything is equal, so guesses cost time when wrong, never a verdict.
+//! 3. Record numbers within a chunk become numbers of the dump when the chunk is accepted.
+//! 4. The content hash is taken chunk by chunk in the same tasks, while the bytes are in cache ([`ContentHash`]).
+
+mod hash;
+mod stream;
+
+pub use hash::ContentHash;
+
+use crate::index::Index;
+use crate::scan::{
+    Content, Filter, Format, KeyKinds, Keys, Sink, Source, SourceError, Stream, Subject, Tally, Window,
+};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use stream::Carry;
+
+/// Default bytes of a chunk: a chunk is swept and hashed while it fits in a core's second-level cache.
+pub const CHUNK_BYTES: usize = 512 * 1024;
+
+/// Chunks in a window: enough that threads seldom wait for the last one, few enough that a stream's windows stay small.
+const WINDOW_CHUNKS: usize = 16;
+
+/// Bytes of a line end at most: `\r\n`.
+const LINE_END_BYTES: usize = 2;
+
+/// Windows of a stream that are decoded ahead.
+const WINDOWS_AHEAD: usize = 1;
+
+/// How a dump is driven.
+#[derive(Clone, Copy)]
+pub struct DriveOptions<'a> {
+    /// Bytes of a chunk; any value gives the same verdicts.
+    pub chunk_bytes: usize,
+    /// Longest record, bytes; the format's own limit.
+    pub record_bytes_max: usize,
+    /// Bytes that precede the content in its hash; `None`: no hash is taken.
+    pub hash_prefix: Option<&'a [u8]>,
+    /// Set by anyone to stop between windows.
+    pub cancelled: &'a AtomicBool,
+    /// Told after each window: bytes of text done so far.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Judges the records that a registration was found for. One for all threads.
+pub trait Judge: Sync {
+    /// What one chunk gathers.
+    type Batch: Default + Send;
+    /// What can go wrong when a batch is taken.
+    type Error;
+    /// Judges one record; `number` counts from 0 within the chunk, `start` is its first byte in the window.
+    fn judge(&self, batch: &mut Self::Batch, number: u64, start: usize, record: &[u8]);
+    /// Takes a chunk, in the order of the dump.
+    fn accept(&mut self, chunk: Accepted<'_, Self::Batch>) -> Result<(), Self::Error>;
+}
+
+/// A chunk whose sweep began where the one before it ended.
+pub struct Accepted<'w, B> {
+    /// Records of the dump before this chunk.
+    pub records_before: u64,
+    /// What the sweep counted.
+    pub tally: Tally,
+    /// What the judge gathered.
+    pub batch: B,
+    /// Turns a position in the window into an offset in the decompressed dump, before any transcoding.
+    pub dump_offset: &'w dyn Fn(usize) -> u64,
+}
+
+/// What a whole dump came to.
+pub struct Driven {
+    /// Records of the dump.
+    pub records: u64,
+    /// Bytes of text.
+    pub text_bytes: u64,
+    /// The content's hash, where one was asked for and the source does not take it itself.
+    pub hash: Option<blake3::Hash>,
+}
+
+/// Why a drive ended early.
+#[derive(Debug)]
+pub enum DriveError<E> {
+    /// The dump could not be read to its end.
+    Source(SourceError),
+    /// The judge could not take a batch.
+    Judge(E),
+    /// Somebody set [`DriveOptions::cancelled`].
+    Cancelled,
+}
+
+/// Reads a whole dump and judges each record that a registration is found for.
+///
+/// Runs on the current rayon pool; a stream is decoded on one thread more. Anonymous memory is bounded: nothing for a
+/// mapped dump, three windows for a stream.
+pub fn drive<J: Judge>(
+    source: &mut Source,
+    format: &dyn Format,
+    index: &Index,
+    judge: &mut J,
+    options: DriveOptions<'_>,
+) -> Result<Driven, DriveError<J::Error>> {
+    let encoding = source.encoding();
+    let raw_bytes = |text: &[u8]| encoding.raw_bytes(text);
+    let hash = options.hash_prefix.map(|prefix| ContentHash::new(prefix, options.chunk_bytes));
+    let filter = IndexFilter { index };
+    let mut drive =
+        Drive { format, filter, judge, options, hash, chunks_hashed: 0, records: 0, raw_bytes: &raw_bytes };
+    let text_bytes = match &mut source.content {
+        Content::Mapped(mapped) => drive.mapped(mapped.bytes())?,
+        Content::Stream(stream) => drive.stream(stream)?,
+    };
+    Ok(Driven { records: drive.records, text_bytes, hash: drive.hash.map(ContentHash::finish) })
+}
+
+/// The index as the scan sees it: a proof that nothing is registered.
+struct IndexFilter<'i> {
+    index: &'i Index,
+}
+
+impl Filter for IndexFilter<'_> {
+    fn kinds(&self) -> KeyKinds {
+        KeyKinds { addresses: true, names: false, asns: false }
+    }
+
+    fn may_hold(&self, keys: &Keys<'_>) -> bool {
+        match keys.subject {
+            Some(Subject::Address(address)) => self.index.holds(address),
+            Some(Subject::Prefix(prefix)) => self.index.covering_prefix(prefix).next().is_some(),
+            None => false,
+        }
+    }
+
+    fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
+        self.index.finder().holds_v4_batch(addresses)
+    }
+
+    fn may_hold_v6(&self, addresses: &[u128]) -> u64 {
+        self.index.finder().holds_v6_batch(addresses)
+    }
+}
+
+/// One dump on its way through.
+struct Drive<'a, J: Judge> {
+    format: &'a dyn Format,
+    filter: IndexFilter<'a>,
+    judge: &'a mut J,
+    options: DriveOptions<'a>,
+    hash: Option<ContentHash>,
+    chunks_hashed: u64,
+    records: u64,
+    /// Bytes of the dump that some text was made from.
+    raw_bytes: &'a (dyn Fn(&[u8]) -> u64 + Sync),
+}
+
+/// A window, what of it is new, and where it stands.
+struct Fresh<'d> {
+    window: Window<'d>,
+    /// The bytes that no window before held: cut into chunks, swept and hashed.
+    bytes: Range<usize>,
+    /// Whether the new bytes are in the content hash already.
+    hashed: bool,
+    /// Where the first record begins that is not swept yet; behind the window where a header reaches further.
+    start: usize,
+    place: Place,
+}
+
+/// Where a window's bytes stand in the dump.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Offset in the dump of the window's first byte.
+    raw_base: u64,
+    /// Bytes of the dump that were left out before the new bytes: the inside of a record too long to keep.
+    gap: u64,
+}
+
+/// What a thread made of one chunk.
+struct Swept<B> {
+    start: usize,
+    next: usize,
+    tally: Tally,
+    batch: B,
+    part: Option<hash::Part>,
+}
+
+/// Hands candidates of one chunk to the judge.
+struct ChunkSink<'j, J: Judge> {
+    judge: &'j J,
+    batch: J::Batch,
+}
+
+impl<J: Judge> Sink for ChunkSink<'_, J> {
+    fn candidate(&mut self, number: u64, start: usize, record: &[u8]) {
+        self.judge.judge(&mut self.batch, number, start, record);
+    }
+}
+
+impl<J: Judge> Drive<'_, J> {
+    /// A mapped dump is all there: windows only bound how much is done between looks at `cancelled`.
+    fn mapped(&mut self, bytes: &[u8]) -> Result<u64, DriveError<J::Error>> {
+        let (mut at, mut start) = (0, self.format.body());
+        while at < bytes.len() {
+            let end = (at + self.window_bytes()).min(bytes.len());
+            let window = Window { bytes, at_end: true };
+            let place = Place { raw_base: 0, gap: 0 };
+            start = self.window(&Fresh { window, bytes: at..end, hashed: false, start, place })?;
+            at = end;
+            (self.options.progress)(at as u64);
+        }
+        Ok(bytes.len() as u64)
+    }
+
+    /// A stream's windows are decoded on a thread of their own. What a window could not finish is carried to stand
+    /// before the next one's text.
+    fn stream(&mut self, stream: &mut Stream) -> Result<u64, DriveError<J::Error>> {
+        let kept_max = self.options.record_bytes_max + LINE_END_BYTES;
+        let sizes = (self.window_bytes(), WINDOW_CHUNKS * self.options.chunk_bytes);
+        let (filled, windows) = mpsc::sync_channel(WINDOWS_AHEAD);
+        let (give_back, emptied) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || stream::decode(stream, kept_max, sizes, &filled, &emptied));
+            let mut carry = Carry::default();
+            let (mut start, mut text_bytes) = (self.format.body(), 0);
+            for decoded in windows {
+                let mut decoded = decoded.map_err(DriveError::Source)?;
+                text_bytes += decoded.text().len() as u64;
+                let hashed = carry.endless;
+                if hashed {
+                    self.hash_only(decoded.text(), decoded.at_end);
+                }
+                if carry.endless && !carry.skip_to_newline(&mut decoded, self.raw_bytes) {
+                    decoded.recycle(&give_back);
+                    continue;
+                }
+                let (window, bytes) = decoded.window(&carry.bytes);
+                let place = Place { raw_base: carry.raw_base, gap: carry.gap };
+                let fresh = Fresh { window, bytes, hashed, start, place };
+                let next = self.window(&fresh)?;
+                let kept = next.min(window.bytes.len());
+                start = next - kept;
+                carry.raw_base = fresh.dump_offset(kept, self.raw_bytes);
+                carry.keep(&window.bytes[kept..], kept_max, self.raw_bytes);
+                decoded.recycle(&give_back);
+                (self.options.progress)(text_bytes);
+            }
+            Ok(text_bytes)
+        })
+    }
+
+    /// Up to the end of a whole number of chunks of the content hash.
+    fn window_bytes(&self) -> usize {
+        self.first_chunk_bytes() + (WINDOW_CHUNKS - 1) * self.options.chunk_bytes
+    }
+
+    fn first_chunk_bytes(&self) -> usize {
+        match &self.hash {
+            Some(hash) if self.chunks_hashed == 0 => hash.first_chunk_bytes(),
+            _ => self.options.chunk_bytes,
+        }
+    }
+
+    /// Sweeps and hashes what is new in a window; returns where the first record begins that is not swept yet.
+    fn window(&mut self, fresh: &Fresh<'_>) -> Result<usize, DriveError<J::Error>> {
+        if self.options.cancelled.load(Ordering::Relaxed) {
+            return Err(DriveError::Cancelled);
+        }
+        let chunks = self.chunks(fresh.bytes.clone());
+        let this = &*self;
+        let run = |(i, chunk): (usize, &Range<usize>)| this.sweep_guess(fresh, i, chunk.clone());
+        let swept = match &chunks[..] {
+            [only] => vec![run((0, only))],
+            _ => chunks.par_iter().enumerate().map(run).collect(),
+        };
+        self.accept(fresh, &chunks, swept)
+    }
+
+    /// Hashes what no sweep will look at.
+    fn hash_only(&mut self, bytes: &[u8], at_end: bool) {
+        for chunk in self.chunks(0..bytes.len()) {
+            let last = at_end && chunk.end == bytes.len();
+            let part = self.hash_part(0, &bytes[chunk.clone()], last);
+            self.join_hash(part, &bytes[chunk]);
+        }
+    }
+
+    fn hash_part(&self, ahead: usize, bytes: &[u8], last: bool) -> Option<hash::Part> {
+        self.hash.as_ref().and_then(|hash| hash.part(self.chunks_hashed + ahead as u64, bytes, last))
+    }
+
+    fn join_hash(&mut self, part: Option<hash::Part>, bytes: &[u8]) {
+        if let Some(hash) = &mut self.hash {
+            hash.join(part, bytes);
+        }
+        self.chunks_hashed += 1;
+    }
+
+    fn chunks(&self, bytes: Range<usize>) -> Vec<Range<usize>> {
+        let (mut at, mut size) = (bytes.start, self.first_chunk_bytes());
+        let mut chunks = Vec::with_capacity(WINDOW_CHUNKS);
+        while at < bytes.end {
+            let end = (at + size).min(bytes.end);
+            chunks.push(at..end);
+            (at, size) = (end, self.options.chunk_bytes);
+        }
+        chunks
+    }
+
+    /// Sweeps a chunk from where its first record probably begins; only the window's first is known.
+    fn sweep_guess(&self, fresh: &Fresh<'_>, i: usize, chunk: Range<usize>) -> Swept<J::Batch> {
+        let known = i == 0 || fresh.start >= chunk.start;
+        let first = if known { fresh.start } else { self.format.guess(fresh.window, chunk.start) };
+        let mut swept = self.sweep(fresh.window, first, chunk.end);
+        if !fresh.hashed {
+            let last = fresh.window.at_end && chunk.end == fresh.window.bytes.len();
+            swept.part = self.hash_part(i, &fresh.window.bytes[chunk], last);
+        }
+        swept
+    }
+
+    fn sweep(&self, window: Window<'_>, start: usize, end: usize) -> Swept<J::Batch> {
+        let mut tally = Tally::default();
+        let mut sink = ChunkSink { judge: &*self.judge, batch: J::Batch::default() };
+        let next = match start < end {
+            true => self.format.sweep(window, start..end, &self.filter, &mut sink, &mut tally),
+            false => start,
+        };
+        Swept { start, next, tally, batch: sink.batch, part: None }
+    }
+
+    /// Accepts the chunks in order; one that was swept from a wrong start is swept again.
+    fn accept(
+        &mut self,
+        fresh: &Fresh<'_>,
+        chunks: &[Range<usize>],
+        swept: Vec<Swept<J::Batch>>,
+    ) -> Result<usize, DriveError<J::Error>> {
+        let mut next = fresh.start;
+        let mut gave_out = false;
+        for (chunk, mut done) in chunks.iter().zip(swept) {
+            if !fresh.hashed {
+                self.join_hash(done.part.take(), &fresh.window.bytes[chunk.clone()]);
+            }
+            if gave_out || next >= chunk.end {
+                continue;
+            }
+            if done.start != next {
+                done = self.sweep(fresh.window, next, chunk.end);
+            }
+            next = done.next;
+            gave_out = next < chunk.end;
+            self.take(fresh, done)?;
+        }
+        Ok(next)
+    }
+
+    fn take(&mut self, fresh: &Fresh<'_>, done: Swept<J::Batch>) -> Result<(), DriveError<J::Error>> {
+        let raw_bytes = self.raw_bytes;
+        let records = done.tally.records;
+        let chunk = Accepted {
+            records_before: self.records,
+            tally: done.tally,
+            batch: done.batch,
+            dump_offset: &|at| fresh.dump_offset(at, raw_bytes),
+        };
+        self.judge.accept(chunk).map_err(DriveError::Judge)?;
+        self.records += records;
+        Ok(())
+    }
+}
+
+impl Fresh<'_> {
+    fn dump_offset(&self, at: usize, raw_bytes: &dyn Fn(&[u8]) -> u64) -> u64 {
+        let gap = if at > self.bytes.start { self.place.gap } else { 0 };
+        self.place.raw_base + gap + raw_bytes(&self.window.bytes[..at])
+    }
+}

@@ -1,0 +1,149 @@
+//! Judges the records that a registration was found for, chunk by chunk, and gathers what they come to.
+
+use super::RunError;
+use super::decider::Decider;
+use super::report::{Books, RejectedAt, keep_first};
+use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
+use crate::matcher::{Accepted, Judge};
+use crate::policy::Decision;
+use crate::scan::{Findings, Format, REJECTS_KEPT, Reject, Skip, Subject};
+use std::fs::File;
+use std::io::{self, Write};
+
+/// What one chunk gathers. Numbers and positions count within the chunk.
+#[derive(Default)]
+pub(super) struct Batch {
+    found: Vec<MatchParts>,
+    spill: Vec<u8>,
+    books: Books,
+    rejected_first: Vec<(u64, usize, Reject)>,
+}
+
+/// The one judge of a run: its shared half decides, its other half keeps the books.
+pub(super) struct RunJudge<'a, F> {
+    pub(super) format: &'a dyn Format,
+    pub(super) decider: &'a Decider<'a>,
+    /// Where matched records are kept that cannot be read twice.
+    pub(super) spill: Option<Spill>,
+    pub(super) sorter: Sorter<F>,
+    pub(super) books: Books,
+    pub(super) rejected_first: Vec<RejectedAt>,
+}
+
+/// Matched records of a dump that cannot be read twice: each its length (u32, little-endian) and its bytes.
+pub(super) struct Spill {
+    pub(super) file: File,
+    pub(super) bytes: u64,
+}
+
+impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
+    type Batch = Batch;
+    type Error = RunError;
+
+    fn judge(&self, batch: &mut Batch, number: u64, start: usize, record: &[u8]) {
+        let findings = match self.format.findings(record) {
+            Findings::Some(findings) => findings,
+            Findings::Skipped(reason) => return batch.skip(reason),
+            Findings::Rejected(reason) => return batch.reject(number, start, reason),
+        };
+        let subject = findings.first().and_then(|finding| finding.subject);
+        let found_before = batch.found.len();
+        let left_out_before = batch.books.dropped + batch.books.excepted;
+        let offset = if self.spill.is_some() { batch.spill.len() } else { start } as u64;
+        for finding in &findings {
+            let mut push = |owner: u32, verdict: u8| {
+                let id_hash = self.decider.id_hash(finding, owner);
+                batch.found.push(MatchParts {
+                    owner,
+                    verdict,
+                    record: number,
+                    part: finding.part,
+                    offset,
+                    id_hash,
+                });
+            };
+            match self.decider.decide(finding) {
+                Decision::Unmatched => {}
+                Decision::Share(line) => push(line.owner.0, 0),
+                Decision::Hold(reason, lines) => {
+                    lines.iter().for_each(|line| push(line.owner.0, 1 + reason as u8))
+                }
+                Decision::Drop(_) => batch.books.dropped += 1,
+                Decision::Except(_) => batch.books.excepted += 1,
+            }
+        }
+        let left_out = batch.books.dropped + batch.books.excepted - left_out_before;
+        let found = (batch.found.len() - found_before) as u64;
+        batch.books.decisions += found + left_out;
+        match found + left_out {
+            0 => batch.miss(subject),
+            _ => batch.books.matched += 1,
+        }
+        if found > 0 && self.spill.is_some() {
+            batch.spill.extend_from_slice(&(record.len() as u32).to_le_bytes());
+            batch.spill.extend_from_slice(record);
+        }
+    }
+
+    fn accept(&mut self, chunk: Accepted<'_, Batch>) -> Result<(), RunError> {
+        let Accepted { records_before, tally, batch, dump_offset } = chunk;
+        if records_before + tally.records >= RECORDS_MAX {
+            return Err(RunError::Limit { what: "records", max: RECORDS_MAX });
+        }
+        let swept = tally.rejected_first.iter().map(|reject| (reject.number, reject.start, reject.reason));
+        let rejects =
+            swept.chain(batch.rejected_first.iter().copied()).map(|(number, start, reason)| RejectedAt {
+                record: records_before + number + 1,
+                offset: dump_offset(start),
+                reason: reason.as_str(),
+            });
+        if self.rejected_first.len() < REJECTS_KEPT {
+            keep_first(&mut self.rejected_first, rejects);
+        }
+        self.books.add_sweep(&tally);
+        self.books += &batch.books;
+        let base = match &mut self.spill {
+            Some(spill) => spill.append(&batch.spill)?,
+            None => 0,
+        };
+        for found in batch.found {
+            let record = records_before + found.record + 1;
+            let found = Match::new(MatchParts { record, offset: base + found.offset, ..found });
+            self.sorter.push(found).map_err(RunError::scratch)?;
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn skip(&mut self, reason: Skip) {
+        self.books.skipped += 1;
+        self.books.skipped_by.add(reason as usize, 1);
+    }
+
+    fn reject(&mut self, number: u64, start: usize, reason: Reject) {
+        self.books.rejected += 1;
+        self.books.rejected_by.add(reason as usize, 1);
+        if self.rejected_first.len() < REJECTS_KEPT {
+            self.rejected_first.push((number, start, reason));
+        }
+    }
+
+    fn miss(&mut self, subject: Option<Subject>) {
+        self.books.unmatched += 1;
+        self.books.unmatched_special += u64::from(subject.is_some_and(Subject::is_special));
+    }
+}
+
+impl Spill {
+    /// Appends a chunk's records; returns where they begin.
+    fn append(&mut self, records: &[u8]) -> Result<u64, RunError> {
+        let base = self.bytes;
+        self.file.write_all(records).map_err(RunError::scratch)?;
+        self.bytes += records.len() as u64;
+        if self.bytes >= OFFSET_MAX {
+            return Err(RunError::Limit { what: "bytes of matched records", max: OFFSET_MAX });
+        }
+        Ok(base)
+    }
+}

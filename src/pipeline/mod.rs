@@ -1,0 +1,204 @@
+//! One run, end to end: a dump in, its notices out, all at once or none.
+//!
+//! 1. open the dump, know its format, read its header;
+//! 2. drive it through the matcher: each record that a registration is found for is parsed and decided ([`judge`]);
+//! 3. name the run by the content's hash; look whether the spool has it;
+//! 4. sort the matches by recipient, render their lines from the dump into a stage ([`render`]);
+//! 5. look whether the dump changed, check the books, publish.
+//!
+//! Nothing here reads the clock, the environment or arguments: what a run decides is a function of [`Job`].
+
+mod decider;
+mod judge;
+mod preview;
+mod render;
+mod report;
+mod run;
+mod sort;
+
+pub use preview::{PREVIEW_ALERTS, Preview, preview};
+pub use report::{Books, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
+pub use run::run;
+pub use sort::MATCHES_IN_MEMORY_MAX;
+
+use crate::index::Index;
+use crate::moment::Moment;
+use crate::policy::{InOffice, Tlp};
+use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError};
+use crate::spool::{NameError, Spool, SpoolError};
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// One dump to be processed.
+pub struct Job<'a> {
+    /// Where it is read from.
+    pub input: &'a Input,
+    /// What it is called in messages and in the manifest.
+    pub name: &'a str,
+    /// The feed's name, where somebody says it; else it comes from the file's name or the format.
+    pub feed: Option<&'a str>,
+    /// What is known about a feed, once its name is.
+    pub feeds: &'a dyn Fn(&str) -> FeedFacts,
+    /// When the run counts as *now*.
+    pub run_time: Moment,
+    /// When records without a time were observed: the text as given, and what it says.
+    pub observed: Option<(&'a str, Moment)>,
+    /// Publishes a dump again, on purpose, under another name.
+    pub label: Option<&'a str>,
+    /// Who warns at the run time.
+    pub senders: &'a InOffice,
+    /// The register, compiled.
+    pub index: &'a Index,
+    /// How bytes are read.
+    pub reading: Reading,
+    /// Unnamed files for what does not fit in memory go here where there is no stage to keep them in.
+    pub scratch_directory: &'a Path,
+    /// Set by anyone to stop: nothing is published then.
+    pub cancelled: &'a AtomicBool,
+    /// Told now and then how far it is.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Gets each rejected record, one JSON object a line.
+    pub rejects: Option<&'a mut (dyn Write + Send)>,
+}
+
+/// What configuration and command line say about a feed.
+#[derive(Clone, Default)]
+pub struct FeedFacts {
+    /// Its format's name, where somebody says it.
+    pub format: Option<String>,
+    /// Text encoding, where it has no byte order mark.
+    pub encoding: Option<Encoding>,
+    /// How its dumps are read.
+    pub options: FormatOptions,
+    /// Its name for recipients; default: its name.
+    pub label: Option<String>,
+    /// Who provides it, where recipients may know.
+    pub provider: Option<String>,
+    /// TLP where the record says none.
+    pub tlp: Option<Tlp>,
+    /// RSIT type, whatever the format says.
+    pub classification: Option<String>,
+    /// Severity where the record says none.
+    pub severity: Option<String>,
+}
+
+/// How a dump's bytes are read. None of it changes a verdict.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    /// Mapped or read.
+    pub io: Io,
+    /// Bytes of a chunk.
+    pub chunk_bytes: usize,
+    /// Largest dump after decompression, bytes.
+    pub decompressed_bytes_max: u64,
+    /// Matches kept in memory.
+    pub matches_in_memory_max: usize,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress {
+    /// Bytes of text that were scanned, and all there are where that is known.
+    Scanned {
+        /// So far.
+        bytes: u64,
+        /// Of.
+        of: Option<u64>,
+    },
+    /// Lines that were rendered, of all matches.
+    Rendered {
+        /// So far.
+        lines: u64,
+        /// Of.
+        of: u64,
+    },
+}
+
+/// Where a run's alerts go.
+pub enum Destination<'a> {
+    /// The spool: all notices and held alerts, durably, at once.
+    Spool(&'a Spool),
+    /// The alerts, not the held ones, by owner_id and then record; nothing remembers the run.
+    Output(&'a mut dyn Write),
+    /// Nowhere: everything but hashing, staging and publishing.
+    DryRun,
+}
+
+/// Why a run failed. Nothing of it was published.
+#[derive(Debug)]
+pub enum RunError {
+    /// The dump could not be read.
+    Source(SourceError),
+    /// Its format could not be known, or its header not be read.
+    Format(DetectError),
+    /// A feed, label or sender is called what it cannot be.
+    Name(NameError),
+    /// The spool refused.
+    Spool(SpoolError),
+    /// A temporary file could not be written or read.
+    Scratch(io::Error),
+    /// The output could not be written.
+    Output(io::Error),
+    /// The dump is larger than can be numbered.
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much may be.
+        max: u64,
+    },
+    /// A record was not the same when it was read again.
+    Changed,
+    /// The books do not balance: a bug.
+    Unbalanced(Unbalanced),
+    /// Somebody stopped the run.
+    Cancelled,
+}
+
+impl RunError {
+    fn scratch(error: io::Error) -> Self {
+        Self::Scratch(error)
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(error) => error.fmt(f),
+            Self::Name(error) => error.fmt(f),
+            Self::Format(error) => error.fmt(f),
+            Self::Spool(error) => error.fmt(f),
+            Self::Scratch(error) => {
+                write!(f, "a temporary file cannot be written or read: {error} (free some space)")
+            }
+            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+            Self::Limit { what, max } => write!(f, "more than {max} {what} (split the dump)"),
+            Self::Changed => {
+                f.write_str("the dump changed while it was read (try again when its writer is done)")
+            }
+            Self::Unbalanced(error) => error.fmt(f),
+            Self::Cancelled => f.write_str("interrupted; nothing was published"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<SpoolError> for RunError {
+    fn from(error: SpoolError) -> Self {
+        Self::Spool(error)
+    }
+}
+
+impl From<NameError> for RunError {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl From<Unbalanced> for RunError {
+    fn from(error: Unbalanced) -> Self {
+        Self::Unbalanced(error)
+    }
+}

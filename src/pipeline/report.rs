@@ -1,0 +1,362 @@
+//! What a run came to, and whether its books balance.
+//!
+//! Three equations are checked before anything is published, in release builds too:
+//! 1. `records = matched + unmatched + skipped + rejected`;
+//! 2. `decisions = alerts + duplicates + held + dropped + excepted`;
+//! 3. `alerts + held` = lines counted by reading the staged files back.
+
+use super::RunError;
+use super::render::Piece;
+use crate::moment::Moment;
+use crate::policy::Hold;
+use crate::scan::{REJECTS_KEPT, Reject, Skip, Tally};
+use roaring::RoaringBitmap;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+
+/// What became of a dump.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// All of its notices are in the spool, or all its alerts in the output.
+    Published,
+    /// They were there before; nothing was written.
+    AlreadyPublished,
+    /// Nothing was to be written.
+    DryRun,
+    /// Nothing was written, and `error` says why.
+    Failed,
+}
+
+/// Counts by a closed set of reasons. Serialized as a map of those that are not 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CountBy<const N: usize> {
+    counts: [u64; N],
+    names: [&'static str; N],
+}
+
+impl<const N: usize> CountBy<N> {
+    const fn new(names: [&'static str; N]) -> Self {
+        Self { counts: [0; N], names }
+    }
+
+    /// Adds to the count of reason number `reason`.
+    pub fn add(&mut self, reason: usize, count: u64) {
+        self.counts[reason] += count;
+    }
+
+    /// All reasons together.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Reasons and counts, zeros too.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.names.into_iter().zip(self.counts)
+    }
+}
+
+impl<const N: usize> AddAssign for CountBy<N> {
+    fn add_assign(&mut self, other: Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(mine, theirs)| *mine += theirs);
+    }
+}
+
+impl<const N: usize> Serialize for CountBy<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().filter(|(_, count)| *count > 0))
+    }
+}
+
+const REJECTS: usize = Reject::ALL.len();
+const SKIPS: usize = Skip::ALL.len();
+const HOLDS: usize = Hold::ALL.len();
+
+/// The counts of a run. They add up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Books {
+    /// All records.
+    pub records: u64,
+    /// A registration is found, and the row is an exposure.
+    pub matched: u64,
+    /// No registration is found.
+    pub unmatched: u64,
+    /// Those of them whose address is special.
+    pub unmatched_special: u64,
+    /// A registration is found, but the row is no exposure.
+    pub skipped: u64,
+    /// By reason.
+    pub skipped_by: CountBy<SKIPS>,
+    /// Cannot be read as far as it was judged.
+    pub rejected: u64,
+    /// By reason.
+    pub rejected_by: CountBy<REJECTS>,
+    /// Findings × recipients.
+    pub decisions: u64,
+    /// Lines in notices.
+    pub alerts: u64,
+    /// Decisions whose alert id was there before in the same file.
+    pub duplicates: u64,
+    /// Lines that wait for a person.
+    pub held: u64,
+    /// By reason.
+    pub held_by: CountBy<HOLDS>,
+    /// Dropped by the assessment.
+    pub dropped: u64,
+    /// Left out by an exception.
+    pub excepted: u64,
+    /// Owners with a notice.
+    pub owners: u64,
+    /// Bytes of the dump after decompression.
+    pub bytes: u64,
+    /// Bytes of the dump as stored.
+    pub bytes_stored: u64,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self {
+            records: 0,
+            matched: 0,
+            unmatched: 0,
+            unmatched_special: 0,
+            skipped: 0,
+            skipped_by: CountBy::new(Skip::ALL.map(Skip::as_str)),
+            rejected: 0,
+            rejected_by: CountBy::new(Reject::ALL.map(Reject::as_str)),
+            decisions: 0,
+            alerts: 0,
+            duplicates: 0,
+            held: 0,
+            held_by: CountBy::new(Hold::ALL.map(Hold::as_str)),
+            dropped: 0,
+            excepted: 0,
+            owners: 0,
+            bytes: 0,
+            bytes_stored: 0,
+        }
+    }
+}
+
+impl AddAssign<&Books> for Books {
+    fn add_assign(&mut self, other: &Books) {
+        self.records += other.records;
+        self.matched += other.matched;
+        self.unmatched += other.unmatched;
+        self.unmatched_special += other.unmatched_special;
+        self.skipped += other.skipped;
+        self.skipped_by += other.skipped_by;
+        self.rejected += other.rejected;
+        self.rejected_by += other.rejected_by;
+        self.decisions += other.decisions;
+        self.alerts += other.alerts;
+        self.duplicates += other.duplicates;
+        self.held += other.held;
+        self.held_by += other.held_by;
+        self.dropped += other.dropped;
+        self.excepted += other.excepted;
+        self.owners += other.owners;
+        self.bytes += other.bytes;
+        self.bytes_stored += other.bytes_stored;
+    }
+}
+
+/// An equation that does not hold: a bug, and nothing is published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unbalanced {
+    equation: &'static str,
+    left: u64,
+    right: u64,
+}
+
+impl fmt::Display for Unbalanced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { equation, left, right } = self;
+        write!(
+            f,
+            "the books do not balance: {equation}: {left} against {right} (a bug: please report it with this line)"
+        )
+    }
+}
+
+fn balance(equation: &'static str, left: u64, right: u64) -> Result<(), Unbalanced> {
+    if left == right { Ok(()) } else { Err(Unbalanced { equation, left, right }) }
+}
+
+impl Books {
+    /// Adds what a sweep counted. Candidates are added by who judged them.
+    pub(super) fn add_sweep(&mut self, tally: &Tally) {
+        self.records += tally.records;
+        self.unmatched += tally.unmatched;
+        self.unmatched_special += tally.unmatched_special;
+        for (reason, count) in tally.rejected.iter().enumerate() {
+            self.rejected += count;
+            self.rejected_by.add(reason, *count);
+        }
+    }
+
+    /// Counts a line that waits for a person.
+    pub(super) fn hold(&mut self, reason: Hold) {
+        self.held += 1;
+        self.held_by.add(reason as usize, 1);
+    }
+
+    /// Counts rendered lines.
+    pub(super) fn take(&mut self, piece: &Piece) {
+        self.duplicates += piece.duplicates;
+        if piece.held {
+            piece.reasons.iter().for_each(|reason| self.hold(*reason));
+        } else {
+            self.alerts += piece.lines;
+        }
+    }
+
+    /// The first two equations, and that the parts add up to their wholes.
+    pub fn check(&self) -> Result<(), Unbalanced> {
+        let judged = self.matched + self.unmatched + self.skipped + self.rejected;
+        balance("records = matched + unmatched + skipped + rejected", self.records, judged)?;
+        let decided = self.alerts + self.duplicates + self.held + self.dropped + self.excepted;
+        balance("decisions = alerts + duplicates + held + dropped + excepted", self.decisions, decided)?;
+        balance("rejected = sum of its reasons", self.rejected, self.rejected_by.total())?;
+        balance("skipped = sum of its reasons", self.skipped, self.skipped_by.total())?;
+        balance("held = sum of its reasons", self.held, self.held_by.total())
+    }
+
+    /// The third equation.
+    pub fn check_staged(&self, lines: u64) -> Result<(), Unbalanced> {
+        balance("alerts + held = lines in the staged files", self.alerts + self.held, lines)
+    }
+}
+
+/// Where a record is that cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub struct RejectedAt {
+    /// Its number, from 1.
+    pub record: u64,
+    /// Its first byte in the decompressed dump.
+    pub offset: u64,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// The first rejects of a dump: at most [`REJECTS_KEPT`].
+pub(super) fn keep_first(kept: &mut Vec<RejectedAt>, more: impl Iterator<Item = RejectedAt>) {
+    kept.extend(more);
+    kept.sort_unstable();
+    kept.truncate(REJECTS_KEPT);
+}
+
+/// What one dump came to, as the summary prints it.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    /// The dump as it was named; `-` is standard input.
+    pub dump: String,
+    /// Its feed.
+    pub feed: String,
+    /// Its format, once known.
+    pub format: Option<String>,
+    /// The run's name, once the content is hashed.
+    pub run: Option<String>,
+    /// What became of it.
+    pub state: State,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The counts.
+    #[serde(flatten)]
+    pub books: Books,
+    /// The first records that were rejected.
+    pub rejected_first: Vec<RejectedAt>,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Owners with a notice, by number in the index.
+    #[serde(skip)]
+    pub told: RoaringBitmap,
+    /// For a dump seen before: when it was published.
+    #[serde(skip)]
+    pub published: Option<Moment>,
+    /// What `error` says, for the exit code.
+    #[serde(skip)]
+    pub failure: Option<RunError>,
+}
+
+impl RunReport {
+    /// A report on a dump of which nothing is known yet.
+    pub(super) fn new(dump: &str) -> Self {
+        Self {
+            dump: dump.to_owned(),
+            feed: String::new(),
+            format: None,
+            run: None,
+            state: State::Failed,
+            error: None,
+            books: Books::default(),
+            rejected_first: Vec::new(),
+            seconds: 0.0,
+            told: RoaringBitmap::new(),
+            published: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn already_published(&mut self, at: Moment) {
+        self.state = State::AlreadyPublished;
+        self.published = Some(at);
+    }
+
+    pub(super) fn fail(&mut self, error: RunError) {
+        self.state = State::Failed;
+        self.error = Some(error.to_string());
+        self.failure = Some(error);
+    }
+}
+
+/// All dumps of one call.
+#[derive(Serialize)]
+pub struct Summary<'r> {
+    /// In the order of the arguments.
+    pub dumps: &'r [RunReport],
+    /// Their sum.
+    pub total: Total,
+}
+
+/// The sum of all dumps.
+#[derive(Serialize)]
+pub struct Total {
+    /// The counts; `owners` is distinct.
+    #[serde(flatten)]
+    pub books: Books,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Dumps by what became of them.
+    pub states: BTreeMap<&'static str, u64>,
+}
+
+impl<'r> Summary<'r> {
+    /// Adds up what the dumps came to.
+    pub fn of(dumps: &'r [RunReport]) -> Self {
+        let mut books = Books::default();
+        let mut told = RoaringBitmap::new();
+        let mut states = BTreeMap::new();
+        for dump in dumps {
+            books += &dump.books;
+            told |= &dump.told;
+            *states.entry(dump.state.as_str()).or_default() += 1;
+        }
+        books.owners = told.len();
+        Self { dumps, total: Total { books, seconds: dumps.iter().map(|dump| dump.seconds).sum(), states } }
+    }
+}
+
+impl State {
+    /// Its name in the summary.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::AlreadyPublished => "already_published",
+            Self::DryRun => "dry_run",
+            Self::Failed => "failed",
+        }
+    }
+}

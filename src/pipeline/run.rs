@@ -1,0 +1,431 @@
+//! The steps of one run.
+
+use super::decider::Decider;
+use super::judge::{RunJudge, Spill};
+use super::render::{Piece, Records, render};
+use super::report::{RunReport, State};
+use super::sort::{Sorted, Sorter};
+use super::{Destination, FeedFacts, Job, Progress, RunError};
+use crate::alert::{Context, RunFacts};
+use crate::matcher::{DriveError, DriveOptions, Driven, drive};
+use crate::policy::Tlp;
+use crate::scan::{
+    Content, Encoding, Format, Input, Source, SourceOptions, is_report_type, open_format, report_type_of,
+};
+use crate::spool::{
+    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Stage,
+};
+use crate::text::show;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// Processes one dump. What went wrong is in the report: the next dump is not concerned.
+pub fn run(mut job: Job<'_>, destination: Destination<'_>) -> RunReport {
+    let mut report = RunReport::new(job.name);
+    if let Err(error) = process(&mut job, destination, &mut report) {
+        report.fail(error);
+    }
+    report
+}
+
+/// A dump whose format is known and whose header is read.
+pub(super) struct Dump {
+    pub(super) source: Source,
+    pub(super) format: Box<dyn Format>,
+    pub(super) format_name: &'static str,
+    pub(super) facts: FeedFacts,
+}
+
+fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunReport) -> Result<(), RunError> {
+    let dry_run = matches!(destination, Destination::DryRun);
+    let mut dump = open(job, dry_run, report)?;
+    match destination {
+        Destination::DryRun => {
+            let scratch = Scratch::Directory(job.scratch_directory);
+            let scanned = scan(job, &mut dump, &scratch, false, report)?;
+            count(scanned.sorted, report)?;
+            dump.source.unchanged().map_err(RunError::Source)?;
+            report.books.check()?;
+            report.state = State::DryRun;
+            Ok(())
+        }
+        Destination::Output(out) => {
+            let scratch = Scratch::Directory(job.scratch_directory);
+            let scanned = scan(job, &mut dump, &scratch, true, report)?;
+            let run = name_run(job, &scanned, report)?;
+            let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
+            render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
+            write_output(notices, out, report)
+        }
+        Destination::Spool(spool) => {
+            let stage = spool.stage()?;
+            let scanned = scan(job, &mut dump, &Scratch::Stage(&stage), true, report)?;
+            let run = name_run(job, &scanned, report)?;
+            if let Some(at) = spool.find_published(&run, &scanned.content())? {
+                report.already_published(at);
+                return Ok(());
+            }
+            let facts = run_facts(job, &dump, &scanned, report)?;
+            let mut notices = Notices::Stage { stage: &stage, current: None };
+            render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
+            notices.finish()?;
+            publish(stage, facts, report)
+        }
+    }
+}
+
+/// Opens the dump, knows its feed and format, reads its header.
+pub(super) fn open(job: &Job<'_>, dry_run: bool, report: &mut RunReport) -> Result<Dump, RunError> {
+    let file_name = match job.input {
+        Input::File(path) => path.file_name().map(|name| name.to_string_lossy()),
+        Input::Stdin => None,
+    };
+    let by_file_name = file_name.as_deref().and_then(report_type_of);
+    let mut feed = job.feed.or(by_file_name);
+    report.feed = feed.unwrap_or_default().to_owned();
+    let mut facts = (job.feeds)(&report.feed);
+    let mut source =
+        Source::open(job.input, source_options(job, &facts, dry_run)).map_err(RunError::Source)?;
+    report.books.bytes_stored = source.stored_bytes().unwrap_or_default();
+    let head = source.head().map_err(RunError::Source)?;
+    let identifier_type = facts.options.identifier.clone().filter(|identifier| is_report_type(identifier));
+    facts.options.report_type = identifier_type;
+    let open = |facts: &FeedFacts| {
+        open_format(&head, file_name.as_deref(), facts.format.as_deref(), facts.options.clone())
+            .map_err(RunError::Format)
+    };
+    let mut opened = open(&facts)?;
+    if feed.is_none() {
+        // The feed is called as its format, and may have settings under that name.
+        feed = Some(opened.name);
+        facts = (job.feeds)(opened.name);
+        facts.format = Some(opened.name.to_owned());
+        opened = open(&facts)?;
+    }
+    report.feed = feed.unwrap_or_default().to_owned();
+    report.format = Some(opened.name.to_owned());
+    Ok(Dump { format_name: opened.name, format: opened.format, source, facts })
+}
+
+fn source_options(job: &Job<'_>, facts: &FeedFacts, dry_run: bool) -> SourceOptions {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&hash_prefix(job));
+    SourceOptions {
+        io: job.reading.io,
+        encoding: facts.encoding,
+        decompressed_bytes_max: job.reading.decompressed_bytes_max,
+        raw_hasher: (!dry_run).then_some(hasher),
+        ..SourceOptions::default()
+    }
+}
+
+/// What precedes the content in its hash: a dump without times is another run when it was observed at another time.
+fn hash_prefix(job: &Job<'_>) -> Vec<u8> {
+    match job.observed {
+        Some((text, _)) => [text.as_bytes(), b"\0"].concat(),
+        None => Vec::new(),
+    }
+}
+
+/// Where temporary files go.
+enum Scratch<'a> {
+    Stage(&'a Stage<'a>),
+    Directory(&'a Path),
+}
+
+impl Scratch<'_> {
+    /// A file without a name.
+    fn file(&self) -> io::Result<File> {
+        match self {
+            Self::Stage(stage) => stage.scratch().map(spool::Scratch::into_file).map_err(io::Error::other),
+            Self::Directory(directory) => unnamed_file(directory),
+        }
+    }
+}
+
+fn unnamed_file(directory: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(openat(CWD, directory, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// A dump that was read to its end.
+struct Scanned {
+    sorted: Sorted,
+    spill: Option<Spill>,
+    hash: blake3::Hash,
+}
+
+impl Scanned {
+    fn content(&self) -> ContentHash {
+        self.hash.into()
+    }
+}
+
+/// Reads the dump to its end and sorts what was found.
+fn scan(
+    job: &Job<'_>,
+    dump: &mut Dump,
+    scratch: &Scratch<'_>,
+    keep: bool,
+    report: &mut RunReport,
+) -> Result<Scanned, RunError> {
+    let decider = decider(job, &dump.facts, report, "");
+    let mapped = matches!(dump.source.content, Content::Mapped(_));
+    let spill = match mapped || !keep {
+        true => None,
+        false => Some(Spill { file: scratch.file().map_err(RunError::Scratch)?, bytes: 0 }),
+    };
+    let mut judge = RunJudge {
+        format: &*dump.format,
+        decider: &decider,
+        spill,
+        sorter: Sorter::new(job.reading.matches_in_memory_max, || scratch.file()),
+        books: std::mem::take(&mut report.books),
+        rejected_first: Vec::new(),
+    };
+    let prefix = hash_prefix(job);
+    // A transcoded stream hashes its own bytes: the text is not what is stored.
+    let own_hash = dump.source.encoding() == Encoding::Utf8;
+    let total = dump.source.stored_bytes().filter(|_| mapped);
+    let options = DriveOptions {
+        chunk_bytes: job.reading.chunk_bytes,
+        record_bytes_max: dump.facts.options.record_bytes_max,
+        hash_prefix: (keep && own_hash).then_some(&prefix[..]),
+        cancelled: job.cancelled,
+        progress: &|bytes| (job.progress)(Progress::Scanned { bytes, of: total }),
+    };
+    let driven = drive(&mut dump.source, &*dump.format, job.index, &mut judge, options);
+    let RunJudge { spill, sorter, books, rejected_first, .. } = judge;
+    report.books = books;
+    report.rejected_first = rejected_first;
+    let Driven { text_bytes, hash, .. } = driven.map_err(|error| match error {
+        DriveError::Source(error) => RunError::Source(error),
+        DriveError::Judge(error) => error,
+        DriveError::Cancelled => RunError::Cancelled,
+    })?;
+    let (bytes, transcoded_hash) = match &dump.source.content {
+        Content::Stream(stream) => {
+            (stream.decompressed_bytes(), stream.raw_hasher().map(blake3::Hasher::finalize))
+        }
+        Content::Mapped(_) => (text_bytes, None),
+    };
+    report.books.bytes = bytes;
+    if dump.source.stored_bytes().is_none() {
+        report.books.bytes_stored = bytes;
+    }
+    let sorted = sorter.finish().map_err(RunError::Scratch)?;
+    let hash = hash.or(transcoded_hash).unwrap_or_else(|| blake3::hash(b""));
+    Ok(Scanned { sorted, spill, hash })
+}
+
+pub(super) fn decider<'a>(job: &Job<'a>, facts: &FeedFacts, report: &RunReport, run: &str) -> Decider<'a> {
+    let context = Context::new(&RunFacts {
+        feed: &report.feed,
+        label: facts.label.as_deref(),
+        provider: facts.provider.as_deref(),
+        run,
+        run_time: job.run_time,
+        observed: job.observed.map(|(text, moment)| (moment, text)),
+        tlp: facts.tlp,
+        classification: facts.classification.as_deref(),
+        severity: facts.severity.as_deref(),
+        index_id: job.index.id(),
+    });
+    let observed = job.observed.map(|(_, moment)| moment);
+    Decider { index: job.index, senders: job.senders, context, run_time: job.run_time, observed }
+}
+
+fn name_run(job: &Job<'_>, scanned: &Scanned, report: &mut RunReport) -> Result<RunName, RunError> {
+    let label = job.label.map(Label::read).transpose()?;
+    let run = RunName::new(&FeedName::read(&report.feed)?, &scanned.content(), label.as_ref());
+    report.run = Some(run.to_string());
+    Ok(run)
+}
+
+/// Without rendering, what is written is counted from the sorted matches.
+fn count(sorted: Sorted, report: &mut RunReport) -> Result<(), RunError> {
+    for found in sorted {
+        let found = found.map_err(RunError::Scratch)?;
+        match (found.follows(), found.hold()) {
+            (true, _) => report.books.duplicates += 1,
+            (false, None) => {
+                report.books.alerts += 1;
+                report.told.insert(found.owner());
+            }
+            (false, Some(reason)) => report.books.hold(reason),
+        }
+    }
+    report.books.owners = report.told.len();
+    Ok(())
+}
+
+/// Where rendered lines go, file by file.
+enum Notices<'s> {
+    /// One file for all alerts; held ones are counted only.
+    File(File),
+    /// The stage; one writer at a time.
+    Stage { stage: &'s Stage<'s>, current: Option<(u32, bool, NoticeWriter<'s>)> },
+}
+
+impl Notices<'_> {
+    fn take(&mut self, piece: &Piece, decider: &Decider<'_>) -> Result<(), RunError> {
+        match self {
+            Self::File(_) if piece.held => Ok(()),
+            Self::File(file) => file.write_all(&piece.bytes).map_err(RunError::Scratch),
+            Self::Stage { stage, current } => {
+                let same = |(owner, held, _): &(u32, bool, _)| (*owner, *held) == (piece.owner, piece.held);
+                if !current.as_ref().is_some_and(same) {
+                    if let Some((_, _, writer)) = current.take() {
+                        writer.finish()?;
+                    }
+                    let recipient = decider.address(piece.owner)?;
+                    let writer = if piece.held { stage.held(recipient)? } else { stage.notice(recipient)? };
+                    *current = Some((piece.owner, piece.held, writer));
+                }
+                let (_, _, writer) = current.as_mut().expect("set above");
+                Ok(writer.append(&piece.bytes)?)
+            }
+        }
+    }
+
+    fn finish(self) -> Result<(), RunError> {
+        if let Self::Stage { current: Some((_, _, writer)), .. } = self {
+            writer.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// Renders all lines, and checks that the dump is still what it was and that the books balance.
+fn render_all(
+    job: &Job<'_>,
+    dump: &Dump,
+    scanned: Scanned,
+    run: &str,
+    notices: &mut Notices<'_>,
+    report: &mut RunReport,
+) -> Result<(), RunError> {
+    let Scanned { sorted, spill, .. } = scanned;
+    let decider = decider(job, &dump.facts, report, run);
+    let records = match (&spill, &dump.source.content) {
+        (Some(spill), _) => Records::Spill(spill),
+        (None, Content::Mapped(mapped)) => Records::Map(mapped.bytes()),
+        (None, Content::Stream(_)) => unreachable!("a stream's matches are spilled"),
+    };
+    let of = sorted.matches;
+    let mut lines = 0;
+    let cancelled = || job.cancelled.load(Ordering::Relaxed);
+    let rendered = render(sorted, &records, &*dump.format, &decider, &cancelled, |pieces| {
+        for piece in pieces {
+            report.books.take(&piece);
+            if !piece.held {
+                report.told.insert(piece.owner);
+            }
+            lines += piece.lines + piece.duplicates;
+            notices.take(&piece, &decider)?;
+        }
+        (job.progress)(Progress::Rendered { lines, of });
+        Ok(())
+    });
+    // A dump that changed explains whatever else went wrong.
+    dump.source.unchanged().map_err(RunError::Source)?;
+    rendered?;
+    report.books.owners = report.told.len();
+    Ok(report.books.check()?)
+}
+
+fn write_output(notices: Notices<'_>, out: &mut dyn Write, report: &mut RunReport) -> Result<(), RunError> {
+    let Notices::File(mut file) = notices else { unreachable!("an output has a file") };
+    file.rewind().map_err(RunError::Scratch)?;
+    let mut staged = BufReader::with_capacity(COPY_BYTES, file);
+    let mut lines = 0;
+    loop {
+        let block = staged.fill_buf().map_err(RunError::Scratch)?;
+        if block.is_empty() {
+            break;
+        }
+        lines += memchr::memchr_iter(b'\n', block).count() as u64;
+        let length = block.len();
+        staged.consume(length);
+    }
+    report.books.check_staged(lines + report.books.held)?;
+    staged.rewind().map_err(RunError::Scratch)?;
+    io::copy(&mut staged, out).and_then(|_| out.flush()).map_err(RunError::Output)?;
+    report.state = State::Published;
+    Ok(())
+}
+
+/// Bytes that are copied at once.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// What the manifest says of the run.
+fn run_facts(
+    job: &Job<'_>,
+    dump: &Dump,
+    scanned: &Scanned,
+    report: &RunReport,
+) -> Result<spool::RunFacts, RunError> {
+    let file_name = match job.input {
+        Input::File(path) => path.file_name().unwrap_or_default().to_string_lossy(),
+        Input::Stdin => "-".into(),
+    };
+    Ok(spool::RunFacts {
+        feed: FeedName::read(&report.feed)?,
+        feed_label: dump.facts.label.clone().unwrap_or_else(|| report.feed.clone()),
+        label: job.label.map(Label::read).transpose()?,
+        dump: DumpFacts {
+            name: show(file_name.as_bytes(), NAME_CHARS_MAX),
+            format: dump.format_name.to_owned(),
+            bytes: report.books.bytes,
+            bytes_stored: report.books.bytes_stored,
+            blake3: scanned.content(),
+            observed: job.observed.map(|(text, _)| text.to_owned()),
+        },
+        index: blake3::Hash::from_bytes(job.index.id()).to_hex().to_string(),
+        run_time: job.run_time.id_text(),
+        options: decisive_options(&dump.facts),
+        counts: Value::Null,
+    })
+}
+
+/// Characters of a dump's name in the manifest.
+const NAME_CHARS_MAX: usize = 255;
+
+/// What else decided: enough to run the dump again to the same notices.
+fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
+    let options = &facts.options;
+    let map: BTreeMap<&str, &str> =
+        options.map.iter().map(|(field, column)| (field.as_str(), &column[..])).collect();
+    let all = [
+        ("map", json!(map)),
+        ("identifier", json!(options.identifier)),
+        ("finding", json!(options.finding)),
+        ("take", json!(options.take.as_str())),
+        ("record_bytes_max", json!(options.record_bytes_max)),
+        ("encoding", json!(facts.encoding.map(Encoding::as_str))),
+        ("tlp", json!(facts.tlp.map(Tlp::as_str))),
+        ("classification", json!(facts.classification)),
+        ("severity", json!(facts.severity)),
+    ];
+    all.into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// Reads the stage back, balances the books against it, and publishes.
+fn publish(stage: Stage<'_>, mut facts: spool::RunFacts, report: &mut RunReport) -> Result<(), RunError> {
+    let staged = stage.read_back()?;
+    report.books.check_staged(staged.alerts() + staged.held())?;
+    facts.counts = json!(report.books);
+    match staged.publish(facts)? {
+        Publication::Published { .. } => report.state = State::Published,
+        Publication::AlreadyPublished { at, .. } => report.already_published(at),
+    }
+    Ok(())
+}
