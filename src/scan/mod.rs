@@ -41,7 +41,6 @@ pub use packed::{FlawKind, Packing, ZSTD_WINDOW_LOG_MAX};
 pub use record::{Finding, Findings, Kind, Reject, Side, Skip, Subject};
 pub use shadowserver::{is_report_type, report_type_of};
 pub use source::{
-    Change, Content, DECOMPRESSED_BYTES_MAX, Input, Io, RATIO_MAX, Source, SourceError, SourceErrorKind,
-    SourceOptions,
+    Change, Content, DECOMPRESSED_BYTES_MAX, Input, Io, Source, SourceError, SourceErrorKind, SourceOptions,
 };
 pub use stream::{RATIO_FREE_BYTES, Stream};

@@ -23,12 +23,6 @@ use std::sync::Arc;
 /// Largest dump by default, decompressed bytes: 1 TiB.
 pub const DECOMPRESSED_BYTES_MAX: u64 = 1 << 40;
 
-/// Highest compression ratio by default.
-///
-/// gzip cannot do better than 1032:1, which only constant bytes reach; scan dumps have 5:1 to 50:1, and the dullest
-/// that we could think of (ZGrab2 failures of sorted addresses, zstd -19) stays below 300:1.
-pub const RATIO_MAX: u64 = 500;
-
 /// How a plain file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Io {
@@ -64,8 +58,9 @@ pub struct SourceOptions {
     pub encoding: Option<Encoding>,
     /// Largest dump, decompressed bytes. Default [`DECOMPRESSED_BYTES_MAX`].
     pub decompressed_bytes_max: u64,
-    /// Highest compression ratio beyond [`RATIO_FREE_BYTES`](super::RATIO_FREE_BYTES). Default [`RATIO_MAX`].
-    pub ratio_max: u64,
+    /// Highest compression ratio beyond [`RATIO_FREE_BYTES`](super::RATIO_FREE_BYTES). Default
+    /// [`Packing::ratio_max`].
+    pub ratio_max: Option<u64>,
     /// Where the content of a transcoded dump is hashed to, what comes before it already in; `None`: it is not.
     pub raw_hasher: Option<blake3::Hasher>,
 }
@@ -76,7 +71,7 @@ impl Default for SourceOptions {
             io: Io::default(),
             encoding: None,
             decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
-            ratio_max: RATIO_MAX,
+            ratio_max: None,
             raw_hasher: None,
         }
     }

@@ -185,6 +185,7 @@ struct Raw {
     unpack: Option<Box<dyn Unpack>>,
     bytes: u64,
     bytes_max: u64,
+    /// Of unpacked to stored bytes; of a plain dump any is allowed.
     ratio_max: u64,
 }
 
@@ -203,7 +204,7 @@ impl Raw {
             unpack: packing.map(Packing::unpacker),
             bytes: 0,
             bytes_max: options.decompressed_bytes_max,
-            ratio_max: options.ratio_max,
+            ratio_max: options.ratio_max.or(packing.map(Packing::ratio_max)).unwrap_or(u64::MAX),
         })
     }
 
