@@ -97,7 +97,7 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
     let mut first_failure = None;
     for dump in &request.dumps {
         let report = pool.install(|| {
-            call.process(dump, &mut sink, rejects.as_mut().map(|out| out as &mut (dyn Write + Send + Sync)))
+            call.process(dump, &mut sink, rejects.as_mut().map(|out| out as &mut (dyn Write + Send)))
         });
         tell(&report);
         if first_failure.is_none()
@@ -168,12 +168,7 @@ fn create_rejects(path: &Path) -> Result<BufWriter<File>, Failure> {
 }
 
 impl Call<'_> {
-    fn process(
-        &self,
-        dump: &Path,
-        sink: &mut Sink,
-        rejects: Option<&mut (dyn Write + Send + Sync)>,
-    ) -> RunReport {
+    fn process(&self, dump: &Path, sink: &mut Sink, rejects: Option<&mut (dyn Write + Send)>) -> RunReport {
         let started = Instant::now();
         let name = dump.to_string_lossy();
         let input = Input::of_argument(dump.as_os_str());
@@ -197,7 +192,7 @@ impl Call<'_> {
             scratch_directory: &std::env::temp_dir(),
             cancelled: &self.cancelled,
             progress: &|now| progress.tell(now),
-            rejects: rejects.map(|out| out as &mut (dyn Write + Send + Sync)),
+            rejects: rejects.map(|out| out as &mut (dyn Write + Send)),
         };
         let destination = match sink {
             Sink::Spool(spool) => Destination::Spool(spool),

@@ -117,12 +117,12 @@ impl<'s> StagedRun<'s> {
 
     fn commit(&self, run: &RunName, _lock: &Lock) -> Result<(), SpoolError> {
         let held = &self.stage.spool.held;
-        if let Err(error) = self.rename_into_place(run) {
-            if !self.is_committed(run) {
-                // Without a commit it counts for nothing; what we cannot remove, recovery does.
-                let _ = held.remove_tree(run.as_str());
-                return Err(error);
-            }
+        if let Err(error) = self.rename_into_place(run)
+            && !self.is_committed(run)
+        {
+            // Without a commit it counts for nothing; what we cannot remove, recovery does.
+            let _ = held.remove_tree(run.as_str());
+            return Err(error);
         }
         self.stage
             .spool

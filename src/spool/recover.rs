@@ -56,8 +56,8 @@ impl Spool {
     fn listings(&self) -> Result<Listings, SpoolError> {
         let mut stages = Vec::new();
         for entry in self.tmp.entries()? {
-            let is_locked = entry.is_directory && is_locked(&self.tmp, &entry.name)?;
-            stages.push((entry.name, is_locked));
+            let is_locked = if entry.is_directory { is_locked(&self.tmp, &entry.name)? } else { Some(false) };
+            stages.extend(is_locked.map(|is_locked| (entry.name, is_locked)));
         }
         Ok(Listings {
             stages,
@@ -72,14 +72,13 @@ fn names_in(directory: &Directory) -> Result<BTreeSet<OsString>, SpoolError> {
     Ok(directory.entries()?.into_iter().map(|entry| entry.name).collect())
 }
 
-/// A stage's lock is free when its process is gone. Nobody can take it between our look and the removal: stages are made
-/// under the spool's lock, which we hold.
-fn is_locked(tmp: &Directory, stage: &OsStr) -> Result<bool, SpoolError> {
-    match tmp.find(stage)? {
-        Some(stage) => Ok(!stage.try_lock()?),
-        // Its publisher has just thrown it away itself.
-        None => Ok(false),
-    }
+/// A stage's lock is free when its process is gone; `None` if its publisher has just thrown it away. Nobody can take the
+/// lock between our look and the removal: stages are made under the spool's lock, which we hold.
+fn is_locked(tmp: &Directory, stage: &OsStr) -> Result<Option<bool>, SpoolError> {
+    let Some(stage) = tmp.find(stage)? else { return Ok(None) };
+    let is_locked = !stage.try_lock()?;
+    let is_gone = stage.own_stat()?.st_nlink == 0;
+    Ok((!is_gone).then_some(is_locked))
 }
 
 /// Names in `held` that are no runs are left alone: a person put them there.

@@ -155,6 +155,7 @@ impl Stage<'_> {
             lines: 0,
             bytes: 0,
             is_whole: true,
+            has_failed: false,
             is_finished: false,
         })
     }
@@ -246,6 +247,8 @@ pub struct NoticeWriter<'s> {
     lines: u64,
     bytes: u64,
     is_whole: bool,
+    /// A block was lost: nothing after it can make the notice whole.
+    has_failed: bool,
     is_finished: bool,
 }
 
@@ -264,6 +267,12 @@ impl NoticeWriter<'_> {
     /// Ends the notice, and says what is in it. Without this the stage can no longer be published.
     pub fn finish(mut self) -> Result<u64, SpoolError> {
         self.write_buffer()?;
+        if self.has_failed {
+            return Err(SpoolError::unfinished(
+                self.path(),
+                "it was finished although writing it had failed",
+            ));
+        }
         if !self.is_whole {
             return Err(SpoolError::unfinished(self.path(), "the last line has no end"));
         }
@@ -302,6 +311,10 @@ impl NoticeWriter<'_> {
     }
 
     fn write(&mut self, block: &[u8]) -> Result<(), SpoolError> {
+        self.write_block(block).inspect_err(|_| self.has_failed = true)
+    }
+
+    fn write_block(&mut self, block: &[u8]) -> Result<(), SpoolError> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => {
