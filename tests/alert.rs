@@ -2,6 +2,8 @@
 //!
 //! The round trip through IntelMQ needs its package; `tests/intelmq_roundtrip.py` has the commands.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
 use dijkwacht::alert::{
     self, Alert, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX,
 };
@@ -89,7 +91,7 @@ fn write(
     also: Option<&Merged>,
 ) -> Vec<u8> {
     let context = Context::new(facts);
-    let ids = alert::ids(&context, finding, "school", &mut Vec::new());
+    let ids = alert::ids(&context, finding, "school");
     let (line, recipient) = (line(range), recipient());
     let mut out = Vec::new();
     alert::write_line(
@@ -106,7 +108,7 @@ fn object(finding: &Finding<'_>) -> Map<String, Value> {
 }
 
 fn id_of(facts: &RunFacts<'_>, finding: &Finding<'_>, owner_id: &str) -> Ids {
-    alert::ids(&Context::new(facts), finding, owner_id, &mut b"of no use".to_vec())
+    alert::ids(&Context::new(facts), finding, owner_id)
 }
 
 #[test]
@@ -254,7 +256,7 @@ fn the_least_line_has_no_empty_values() {
         sender: &sender(),
     });
     let context = Context::new(&facts());
-    let ids = alert::ids(&context, &least, "x", &mut Vec::new());
+    let ids = alert::ids(&context, &least, "x");
     let mut out = Vec::new();
     let alert = Alert {
         finding: &least,
@@ -309,7 +311,7 @@ fn what_intelmq_refuses_is_under_extra() {
         ..finding()
     };
     let context = Context::new(&facts());
-    let ids = alert::ids(&context, &odd, "school", &mut Vec::new());
+    let ids = alert::ids(&context, &odd, "school");
     let (line, recipient) = (line("0.0.0.0/8"), recipient());
     let mut out = Vec::new();
     let alert = Alert {
@@ -638,7 +640,7 @@ fn hostile_lines(count: usize, seed: u64, mut each: impl FnMut(&Finding<'_>, &[u
         };
         let hold = Hold::ALL.get(random.usize(..24)).copied();
         let context = Context::new(&facts);
-        let ids = alert::ids(&context, &finding, "school", &mut Vec::new());
+        let ids = alert::ids(&context, &finding, "school");
         let alert = Alert {
             finding: &finding,
             record: record as u64,

@@ -618,3 +618,81 @@ fn a_million_rows_are_read() {
         }
     }
 }
+
+#[test]
+fn files_are_read_by_their_name_or_their_first_letter() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let csv = "owner_id,network\na,192.0.2.1\n";
+    let jsonl = "{\"owner_id\":\"b\",\"networks\":[\"192.0.2.2\"]}\n";
+    let sources = [
+        write("one.csv", csv),
+        write("two.JSONL", jsonl),
+        write("three.ndjson", jsonl),
+        write("four", csv),
+        write("five.json", jsonl),
+    ];
+    let progress = std::cell::Cell::new(0);
+    let hook = |_| progress.set(progress.get() + 1);
+    let options = ReadOptions { progress: Some(&hook), ..STRICT };
+    let (register, report) = Register::read(&sources, &options).unwrap();
+    assert_eq!(registrations(&register), ["a user 192.0.2.1/32 [,] 0:2", "b user 192.0.2.2/32 [,] 1:1"]);
+    assert_eq!((report.rows, report.duplicates), (5, 3));
+    assert!(register.sources[1].ends_with("two.JSONL"));
+    assert_eq!(progress.get(), 0, "nothing of a MiB");
+    let long = write("long.csv", &format!("owner_id,network\n{}", "a,192.0.2.1\n".repeat(300_000)));
+    Register::read(&[long], &options).unwrap();
+    assert_eq!(progress.get(), 3);
+}
+
+#[test]
+fn sources_that_cannot_be_opened_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing.csv");
+    let error = Register::read(&[missing], &STRICT).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(&error, RegisterError::Io { error, .. } if error.kind() == std::io::ErrorKind::NotFound)
+    );
+    assert!(error.to_string().contains("missing.csv"));
+    let error = Register::read(&[directory.path().to_owned()], &STRICT).map(|_| ()).unwrap_err();
+    assert!(matches!(error, RegisterError::NotAFile { .. }), "{error}");
+}
+
+#[test]
+fn contacts_and_links_have_a_maximum() {
+    let contacts =
+        |count: usize| (0..count).map(|at| format!("c{at}@example.nl")).collect::<Vec<_>>().join(";");
+    let (register, _) =
+        read(&[("r.csv", &format!("owner_id,contact\na,{}\na,c0@example.nl\n", contacts(64)))]);
+    assert_eq!(register.owners[0].contacts.len(), 64);
+    let found = problems(
+        "r.csv",
+        format!("owner_id,contact\na,{}\na,new@example.nl\nb,{}\n", contacts(64), contacts(65)).as_bytes(),
+    );
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("r.csv:3: owner a has more than 64 contacts"), "{found:?}");
+    assert!(found[1].starts_with("r.csv:4: owner b has more than 64 contacts"), "{found:?}");
+    let links: Vec<String> = (0..65).map(|at| format!("o{at}")).collect();
+    let found = problems("r.csv", format!("owner_id,link\na,{}\n", links.join(";")).as_bytes());
+    assert!(found[0].contains("more than 64"), "{found:?}");
+    let found = problems(
+        "r.csv",
+        format!("owner_id,name\na,{}\nb,{}\n", "n".repeat(513), "n".repeat(512)).as_bytes(),
+    );
+    assert_eq!(found, ["r.csv:2: name has 513 bytes, more than 512 (shorten it)"]);
+}
+
+#[test]
+fn a_row_that_is_skipped_leaves_nothing_behind() {
+    let text = "owner_id,name,contact,network,valid_from\na,A,a@example.nl,192.0.2.1/24,\na,B,b@example.nl,192.0.2.2,\na,A,c@example.nl,192.0.2.3,\nb,,,192.0.2.4,x\n";
+    let (register, report) = Register::read_bytes(&[("r.csv", text.as_bytes())], &KEEP_GOING).unwrap();
+    assert_eq!(register.owners.len(), 1);
+    assert_eq!(register.owners[0].name.as_deref(), Some("B"));
+    assert_eq!(register.owners[0].contacts, ["b@example.nl"]);
+    assert_eq!(registrations(&register), ["a user 192.0.2.2/32 [,] 0:3"]);
+    assert_eq!((report.rows, report.bad_rows), (4, 3));
+}

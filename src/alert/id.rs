@@ -30,14 +30,17 @@ pub struct Ids {
     pub alert: Uuid,
 }
 
-/// The ids of a finding for one recipient. `scratch` is a buffer to build the texts in; its content is of no use.
-pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str, scratch: &mut Vec<u8>) -> Ids {
-    scratch.clear();
-    push_finding(scratch, finding);
-    let finding_id = Uuid::new_v5(&FINDINGS, scratch);
-    scratch.clear();
-    push_alert(scratch, context, finding, finding_id, owner_id);
-    Ids { finding: finding_id, alert: Uuid::new_v5(&ALERTS, scratch) }
+/// Longest text of an ordinary id; longer ones grow.
+const TEXT_BYTES: usize = 256;
+
+/// The ids of a finding for one recipient.
+pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str) -> Ids {
+    let mut text = Vec::with_capacity(TEXT_BYTES);
+    push_finding(&mut text, finding);
+    let finding_id = Uuid::new_v5(&FINDINGS, &text);
+    text.clear();
+    push_alert(&mut text, context, finding, finding_id, owner_id);
+    Ids { finding: finding_id, alert: Uuid::new_v5(&ALERTS, &text) }
 }
 
 fn push_finding(out: &mut Vec<u8>, finding: &Finding<'_>) {

@@ -97,7 +97,7 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
     let mut first_failure = None;
     for dump in &request.dumps {
         let report = pool.install(|| {
-            call.process(dump, &mut sink, rejects.as_mut().map(|out| out as &mut (dyn Write + Send)))
+            call.process(dump, &mut sink, rejects.as_mut().map(|out| out as &mut (dyn Write + Send + Sync)))
         });
         tell(&report);
         if first_failure.is_none()
@@ -168,7 +168,12 @@ fn create_rejects(path: &Path) -> Result<BufWriter<File>, Failure> {
 }
 
 impl Call<'_> {
-    fn process(&self, dump: &Path, sink: &mut Sink, rejects: Option<&mut (dyn Write + Send)>) -> RunReport {
+    fn process(
+        &self,
+        dump: &Path,
+        sink: &mut Sink,
+        rejects: Option<&mut (dyn Write + Send + Sync)>,
+    ) -> RunReport {
         let started = Instant::now();
         let name = dump.to_string_lossy();
         let input = Input::of_argument(dump.as_os_str());
@@ -192,7 +197,7 @@ impl Call<'_> {
             scratch_directory: &std::env::temp_dir(),
             cancelled: &self.cancelled,
             progress: &|now| progress.tell(now),
-            rejects: rejects.map(|out| out as &mut (dyn Write + Send)),
+            rejects: rejects.map(|out| out as &mut (dyn Write + Send + Sync)),
         };
         let destination = match sink {
             Sink::Spool(spool) => Destination::Spool(spool),

@@ -46,6 +46,8 @@ pub struct DriveOptions<'a> {
     pub record_bytes_max: usize,
     /// Bytes that precede the content in its hash; `None`: no hash is taken.
     pub hash_prefix: Option<&'a [u8]>,
+    /// Every reject is handed on with its position, not only a chunk's first.
+    pub keeps_all_rejects: bool,
     /// Set by anyone to stop between windows.
     pub cancelled: &'a AtomicBool,
     /// Told after each window: bytes of text done so far.
@@ -72,6 +74,8 @@ pub struct Accepted<'w, B> {
     pub tally: Tally,
     /// What the judge gathered.
     pub batch: B,
+    /// The window, for the bytes of rejected records.
+    pub window: &'w [u8],
     /// Turns a position in the window into an offset in the decompressed dump, before any transcoding.
     pub dump_offset: &'w dyn Fn(usize) -> u64,
 }
@@ -326,7 +330,7 @@ impl<J: Judge> Drive<'_, J> {
     }
 
     fn sweep(&self, window: Window<'_>, start: usize, end: usize) -> Swept<J::Batch> {
-        let mut tally = Tally::default();
+        let mut tally = Tally { keeps_all_rejects: self.options.keeps_all_rejects, ..Tally::default() };
         let mut sink = ChunkSink { judge: &*self.judge, batch: J::Batch::default() };
         let next = match start < end {
             true => self.format.sweep(window, start..end, &self.filter, &mut sink, &mut tally),
@@ -368,6 +372,7 @@ impl<J: Judge> Drive<'_, J> {
             records_before: self.records,
             tally: done.tally,
             batch: done.batch,
+            window: fresh.window.bytes,
             dump_offset: &|at| fresh.dump_offset(at, raw_bytes),
         };
         self.judge.accept(chunk).map_err(DriveError::Judge)?;

@@ -38,7 +38,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn ids(&self, finding: &Finding<'_>, owner: u32) -> Ids {
-        alert::ids(&self.context, finding, self.index.owner(OwnerIx(owner)).id, &mut Vec::new())
+        alert::ids(&self.context, finding, self.index.owner(OwnerIx(owner)).id)
     }
 
     /// What the sorter compares ids by.

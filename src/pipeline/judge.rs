@@ -2,11 +2,13 @@
 
 use super::RunError;
 use super::decider::Decider;
-use super::report::{Books, RejectedAt, keep_first};
+use super::report::{Books, RejectedAt};
 use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
 use crate::matcher::{Accepted, Judge};
 use crate::policy::Decision;
 use crate::scan::{Findings, Format, REJECTS_KEPT, Reject, Skip, Subject};
+use crate::text::show;
+use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
 
@@ -28,7 +30,22 @@ pub(super) struct RunJudge<'a, F> {
     pub(super) sorter: Sorter<F>,
     pub(super) books: Books,
     pub(super) rejected_first: Vec<RejectedAt>,
+    /// Gets every reject: the dump's name, and where to write it.
+    pub(super) rejects: Option<(&'a str, &'a mut (dyn Write + Send + Sync))>,
 }
+
+/// A rejected record, as `--rejects` writes it.
+#[derive(Serialize)]
+struct RejectLine<'a> {
+    dump: &'a str,
+    #[serde(flatten)]
+    at: RejectedAt,
+    /// Its first bytes, escaped.
+    text: String,
+}
+
+/// Characters of a rejected record that are shown.
+const TEXT_CHARS_MAX: usize = 256;
 
 /// Matched records of a dump that cannot be read twice: each its length (u32, little-endian) and its bytes.
 pub(super) struct Spill {
@@ -86,19 +103,24 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
     }
 
     fn accept(&mut self, chunk: Accepted<'_, Batch>) -> Result<(), RunError> {
-        let Accepted { records_before, tally, batch, dump_offset } = chunk;
+        let Accepted { records_before, tally, batch, window, dump_offset } = chunk;
         if records_before + tally.records >= RECORDS_MAX {
             return Err(RunError::Limit { what: "records", max: RECORDS_MAX });
         }
         let swept = tally.rejected_first.iter().map(|reject| (reject.number, reject.start, reject.reason));
-        let rejects =
-            swept.chain(batch.rejected_first.iter().copied()).map(|(number, start, reason)| RejectedAt {
-                record: records_before + number + 1,
-                offset: dump_offset(start),
-                reason: reason.as_str(),
-            });
-        if self.rejected_first.len() < REJECTS_KEPT {
-            keep_first(&mut self.rejected_first, rejects);
+        let mut rejects: Vec<(u64, usize, Reject)> =
+            swept.chain(batch.rejected_first.iter().copied()).collect();
+        rejects.sort_unstable_by_key(|(number, ..)| *number);
+        for (number, start, reason) in rejects {
+            if self.rejects.is_none() && self.rejected_first.len() == REJECTS_KEPT {
+                break;
+            }
+            let record = records_before + number + 1;
+            let at = RejectedAt { record, offset: dump_offset(start), reason: reason.as_str() };
+            if self.rejected_first.len() < REJECTS_KEPT {
+                self.rejected_first.push(at);
+            }
+            self.write_reject(at, &window[start..])?;
         }
         self.books.add_sweep(&tally);
         self.books += &batch.books;
@@ -115,6 +137,18 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
     }
 }
 
+impl<F> RunJudge<'_, F> {
+    fn write_reject(&mut self, at: RejectedAt, from: &[u8]) -> Result<(), RunError> {
+        let Some((dump, out)) = &mut self.rejects else { return Ok(()) };
+        let line = &from[..memchr::memchr(b'\n', from).unwrap_or(from.len())];
+        let line = RejectLine { dump, at, text: show(line, TEXT_CHARS_MAX) };
+        serde_json::to_writer(&mut **out, &line)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))
+            .map_err(RunError::Output)
+    }
+}
+
 impl Batch {
     fn skip(&mut self, reason: Skip) {
         self.books.skipped += 1;
@@ -124,9 +158,8 @@ impl Batch {
     fn reject(&mut self, number: u64, start: usize, reason: Reject) {
         self.books.rejected += 1;
         self.books.rejected_by.add(reason as usize, 1);
-        if self.rejected_first.len() < REJECTS_KEPT {
-            self.rejected_first.push((number, start, reason));
-        }
+        // A chunk is small: all are kept, and the dump's first are chosen when it is accepted.
+        self.rejected_first.push((number, start, reason));
     }
 
     fn miss(&mut self, subject: Option<Subject>) {

@@ -60,7 +60,7 @@ pub struct Job<'a> {
     /// Told now and then how far it is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
     /// Gets each rejected record, one JSON object a line.
-    pub rejects: Option<&'a mut (dyn Write + Send)>,
+    pub rejects: Option<&'a mut (dyn Write + Send + Sync)>,
 }
 
 /// What configuration and command line say about a feed.

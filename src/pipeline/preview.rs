@@ -73,6 +73,7 @@ fn first_alerts(job: &Job<'_>, dump: &mut Dump, report: &RunReport) -> Result<Ve
         chunk_bytes: job.reading.chunk_bytes,
         record_bytes_max: dump.facts.options.record_bytes_max,
         hash_prefix: None,
+        keeps_all_rejects: false,
         cancelled: job.cancelled,
         progress: &|_| {},
     };

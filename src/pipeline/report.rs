@@ -9,7 +9,7 @@ use super::RunError;
 use super::render::Piece;
 use crate::moment::Moment;
 use crate::policy::Hold;
-use crate::scan::{REJECTS_KEPT, Reject, Skip, Tally};
+use crate::scan::{Reject, Skip, Tally};
 use roaring::RoaringBitmap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -239,13 +239,6 @@ pub struct RejectedAt {
     pub offset: u64,
     /// Why.
     pub reason: &'static str,
-}
-
-/// The first rejects of a dump: at most [`REJECTS_KEPT`].
-pub(super) fn keep_first(kept: &mut Vec<RejectedAt>, more: impl Iterator<Item = RejectedAt>) {
-    kept.extend(more);
-    kept.sort_unstable();
-    kept.truncate(REJECTS_KEPT);
 }
 
 /// What one dump came to, as the summary prints it.

@@ -168,12 +168,13 @@ impl Scanned {
 
 /// Reads the dump to its end and sorts what was found.
 fn scan(
-    job: &Job<'_>,
+    job: &mut Job<'_>,
     dump: &mut Dump,
     scratch: &Scratch<'_>,
     keep: bool,
     report: &mut RunReport,
 ) -> Result<Scanned, RunError> {
+    let mut rejects = job.rejects.take();
     let decider = decider(job, &dump.facts, report, "");
     let mapped = matches!(dump.source.content, Content::Mapped(_));
     let spill = match mapped || !keep {
@@ -187,6 +188,7 @@ fn scan(
         sorter: Sorter::new(job.reading.matches_in_memory_max, || scratch.file()),
         books: std::mem::take(&mut report.books),
         rejected_first: Vec::new(),
+        rejects: rejects.as_deref_mut().map(|out| (job.name, out as &mut (dyn Write + Send + Sync))),
     };
     let prefix = hash_prefix(job);
     // A transcoded stream hashes its own bytes: the text is not what is stored.
@@ -196,6 +198,7 @@ fn scan(
         chunk_bytes: job.reading.chunk_bytes,
         record_bytes_max: dump.facts.options.record_bytes_max,
         hash_prefix: (keep && own_hash).then_some(&prefix[..]),
+        keeps_all_rejects: judge.rejects.is_some(),
         cancelled: job.cancelled,
         progress: &|bytes| (job.progress)(Progress::Scanned { bytes, of: total }),
     };

@@ -169,16 +169,15 @@ fn broken_border(whole: &[u8], at_end: bool, delimiter: u8) -> Option<Wrong> {
 
 /// Whether a quoted field is still open at the end of a record: a quote opens only as the first byte of a field.
 fn ends_in_quotes(record: &[u8], delimiter: u8) -> bool {
-    let mut at_field_start = true;
-    let mut quoted = false;
+    let (mut quoted, mut may_open) = (false, true);
     for &byte in record {
-        match byte {
-            // A doubled quote closes and opens again: the same in the end.
-            b'"' if quoted => quoted = false,
-            b'"' if at_field_start => quoted = true,
-            _ => (),
+        let was_quoted = quoted;
+        if byte == b'"' {
+            quoted = !was_quoted && may_open;
         }
-        at_field_start = !quoted && (byte == delimiter || byte == b'\n' || byte == b'"');
+        // A doubled quote closes, and right behind it opens again: the same in the end.
+        let closed = was_quoted && !quoted;
+        may_open = closed || (!quoted && (byte == delimiter || byte == b'\n'));
     }
     quoted
 }

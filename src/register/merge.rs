@@ -110,7 +110,7 @@ impl<'p> Sink<'p> {
         let owner = self.owner_of(row.owner_id);
         let checked = match owner {
             Some(owner) => check_agreement(&self.owners[owner as usize], &row),
-            None => self.check_room(),
+            None => self.check_room().and_then(|()| check_contacts(row.owner_id, &[], &row)),
         };
         if let Err(wrong) = checked {
             return self.bad_row(row.line, wrong);
@@ -174,14 +174,10 @@ impl Draft {
 
     fn take_contacts<'c>(&mut self, contacts: impl Iterator<Item = &'c str>) {
         for contact in contacts {
-            if !self.has_contact(contact) && self.contacts.len() < CONTACTS_MAX {
+            if !is_among(&self.contacts, contact) && self.contacts.len() < CONTACTS_MAX {
                 self.contacts.push(contact.to_owned());
             }
         }
-    }
-
-    fn has_contact(&self, contact: &str) -> bool {
-        self.contacts.iter().any(|known| known.eq_ignore_ascii_case(contact))
     }
 
     fn text(&self, attribute: Attribute) -> Option<&str> {
@@ -206,14 +202,23 @@ fn check_agreement(draft: &Draft, row: &Row<'_>) -> Result<(), Wrong> {
             ));
         }
     }
-    let added = row.contacts.iter().filter(|contact| !draft.has_contact(contact)).count();
-    if draft.contacts.len() + added > CONTACTS_MAX {
-        return Err(format!(
-            "owner {} has more than {CONTACTS_MAX} contacts (use one address for a group)",
-            draft.id
-        ));
+    check_contacts(draft.id.as_str(), &draft.contacts, row)
+}
+
+/// Whether there is room for the contacts that a row adds to those that are known.
+fn check_contacts(id: &str, known: &[String], row: &Row<'_>) -> Result<(), Wrong> {
+    if known.len() + row.contacts.len() <= CONTACTS_MAX {
+        return Ok(());
     }
-    Ok(())
+    let added = row.contacts.iter().filter(|contact| !is_among(known, contact)).count();
+    if known.len() + added <= CONTACTS_MAX {
+        return Ok(());
+    }
+    Err(format!("owner {id} has more than {CONTACTS_MAX} contacts (use one address for a group)"))
+}
+
+fn is_among(contacts: &[String], contact: &str) -> bool {
+    contacts.iter().any(|known| known.eq_ignore_ascii_case(contact))
 }
 
 /// All sources, as far as they were added.

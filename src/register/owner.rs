@@ -247,3 +247,65 @@ impl Registration {
         begins_by_end(self, other) && begins_by_end(other, self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn owner_ids_are_of_one_form() {
+        for text in ["a", "9", "School-1.nl_x", &"x".repeat(64)] {
+            assert_eq!(OwnerId::new(text).map(|id| id.to_string()).as_deref(), Some(text));
+        }
+        for text in ["", "-a", ".a", "_a", "a b", "a/b", "\u{e9}", "a\n", "..", &"x".repeat(65)] {
+            assert_eq!(OwnerId::new(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn owner_ids_are_compared_without_regard_to_case() {
+        let id = |text| OwnerId::new(text).unwrap();
+        assert_eq!(id("School"), id("sCHOOL"));
+        assert!(id("a") < id("B") && id("B") < id("c") && id("A") < id("a1"));
+        let ids: HashSet<OwnerId> = ["School", "school", "schoolx"].map(id).into();
+        assert_eq!(ids.len(), 2);
+    }
+
+    #[test]
+    fn roles_and_constituencies_read_what_they_write() {
+        assert!(Role::ALL.into_iter().all(|role| Role::read(role.as_str()) == Some(role)));
+        assert!(Constituency::ALL.into_iter().all(|it| Constituency::read(it.as_str()) == Some(it)));
+        assert_eq!((Role::read("User"), Constituency::read("")), (None, None));
+    }
+
+    /// All pairs of validities over three days, open ends included, against counting days.
+    #[test]
+    fn registrations_meet_if_some_day_is_in_both() {
+        let ends: Vec<Option<i32>> = vec![None, Some(1), Some(2), Some(3)];
+        let valid = |from: Option<i32>, until: Option<i32>| Registration {
+            owner: 0,
+            key: Key::Asn(Asn(1)),
+            role: Role::User,
+            verified: None,
+            valid_from: from.map(Day::from_number),
+            valid_until: until.map(Day::from_number),
+            source: 0,
+            line: 0,
+        };
+        let days = |from: Option<i32>, until: Option<i32>| {
+            (0..5).filter(move |&day| {
+                from.is_none_or(|from| from <= day) && until.is_none_or(|until| day <= until)
+            })
+        };
+        let spans = || ends.iter().flat_map(|&from| ends.iter().map(move |&until| (from, until)));
+        let spans: Vec<_> = spans().filter(|&(from, until)| days(from, until).count() > 0).collect();
+        for &(from, until) in &spans {
+            for &(other_from, other_until) in &spans {
+                let both =
+                    days(from, until).any(|day| days(other_from, other_until).any(|other| day == other));
+                assert_eq!(valid(from, until).meets(&valid(other_from, other_until)), both);
+            }
+        }
+    }
+}

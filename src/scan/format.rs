@@ -359,8 +359,10 @@ pub struct Tally {
     pub unmatched_special: u64,
     /// By [`Reject`] as index.
     pub rejected: [u64; Reject::ALL.len()],
-    /// The first [`REJECTS_KEPT`] of this sweep.
+    /// The first [`REJECTS_KEPT`] of this sweep, or all.
     pub rejected_first: Vec<RejectedRecord>,
+    /// Every reject is kept with its position, not only the first.
+    pub keeps_all_rejects: bool,
 }
 
 /// Where a record is that cannot be read.
@@ -385,7 +387,7 @@ impl Tally {
     /// Counts the reject of record `number`, which is in `records` already.
     pub fn reject(&mut self, number: u64, start: usize, reason: Reject) {
         self.rejected[reason as usize] += 1;
-        if self.rejected_first.len() < REJECTS_KEPT {
+        if self.keeps_all_rejects || self.rejected_first.len() < REJECTS_KEPT {
             self.rejected_first.push(RejectedRecord { number, start, reason });
         }
     }

@@ -103,7 +103,7 @@ impl Role {
 
     /// Where it may stand, best first: as mapped; else the usual names that the head has, then the others.
     fn places(self, head: &[Path], options: &FormatOptions) -> Vec<Place> {
-        let place = |path: Path| Place { is_seen: head.contains(&path), path };
+        let place = |path: Path| Place { is_seen: head.contains(&path), path, node: 0 };
         let mapped = match self {
             Self::Field(field) => options.map.get(&field),
             _ => None,
@@ -141,6 +141,8 @@ struct Place {
     path: Path,
     /// One of the first records has it.
     is_seen: bool,
+    /// The number of the node in the tree; two roles may share one.
+    node: usize,
 }
 
 struct Ndjson {
@@ -156,7 +158,7 @@ struct Ndjson {
 impl Ndjson {
     fn new(head: &Head<'_>, options: &FormatOptions) -> Self {
         let head = head_paths(head);
-        let mut places = Vec::new();
+        let mut places: Vec<Place> = Vec::new();
         let ranges = ROLES.map(|role| {
             let start = places.len();
             places.extend(role.places(&head, options));
@@ -164,8 +166,8 @@ impl Ndjson {
         });
         let mut tree = Tree::default();
         let mut nodes = 0;
-        for (i, place) in places.iter().enumerate() {
-            tree.insert(place.path.steps(), i, &mut nodes);
+        for place in &mut places {
+            place.node = tree.insert(place.path.steps(), &mut nodes);
         }
         let key_paths = places[..ranges[KEY_ROLES - 1].end].iter().map(|place| place.path.clone()).collect();
         Self { places, key_paths, ranges, tree, options: options.clone() }
@@ -174,6 +176,16 @@ impl Ndjson {
     fn range(&self, role: Role) -> Range<usize> {
         let found = ROLES.iter().position(|candidate| *candidate == role);
         found.map_or(0..0, |i| self.ranges[i].clone())
+    }
+
+    fn places(&self, role: Role) -> &[Place] {
+        &self.places[self.range(role)]
+    }
+
+    /// The places of the address but the best one: `network` may as well be an object, and is no address then.
+    fn stand_ins(&self) -> Range<usize> {
+        let address = self.range(Role::Field(Field::Address));
+        address.start + 1..address.end
     }
 
     fn key_fields<'f, 'r>(&self, found: &'f [Found<'r>]) -> KeyFields<'f, 'r> {
@@ -200,6 +212,11 @@ impl Schema for Ndjson {
             }
         }
         let sound = skim(record, Self::DIALECT, &self.key_paths, !0, &mut found);
+        for found in &mut found[self.stand_ins()] {
+            if found.is_nested() {
+                *found = Found::Missing;
+            }
+        }
         self.key_fields(&found).read(kinds, sound)
     }
 
@@ -224,43 +241,38 @@ struct Tree(Vec<(Box<[u8]>, Node)>);
 
 #[derive(Debug)]
 struct Node {
-    /// Its number among all nodes, to know twins.
+    /// Its number among all nodes.
     id: usize,
-    /// The place whose value stands here.
-    place: Option<usize>,
     below: Tree,
 }
 
 impl Tree {
-    fn insert(&mut self, steps: &[Box<[u8]>], place: usize, nodes: &mut usize) {
-        let Some((step, rest)) = steps.split_first() else { return };
+    /// Returns the number of the node at the end of the path, or of the root, which no value has.
+    fn insert(&mut self, steps: &[Box<[u8]>], nodes: &mut usize) -> usize {
+        let Some((step, rest)) = steps.split_first() else { return *nodes };
         let at = self.0.binary_search_by(|(key, _)| key.cmp(step)).unwrap_or_else(|at| {
-            self.0.insert(at, (step.clone(), Node { id: *nodes, place: None, below: Self::default() }));
+            self.0.insert(at, (step.clone(), Node { id: *nodes, below: Self::default() }));
             *nodes += 1;
             at
         });
         let node = &mut self.0[at].1;
-        match rest {
-            [] => node.place = node.place.or(Some(place)),
-            rest => node.below.insert(rest, place, nodes),
-        }
+        if rest.is_empty() { node.id } else { node.below.insert(rest, nodes) }
     }
 
     fn read<'r>(&self, reader: &mut Reader<'r>, key: &str, values: &mut Values<'r>) -> Result<(), Syntax> {
         let Ok(at) = self.0.binary_search_by(|(name, _)| (**name).cmp(key.as_bytes())) else {
             return reader.skip();
         };
-        let node = &self.0[at].1;
-        if values.0.iter().any(|value| value.node == node.id) {
+        let Node { id, below } = &self.0[at].1;
+        if values.0.iter().any(|value| value.node == *id) {
             reader.note_duplicate();
             return reader.skip();
         }
-        let (node_id, place) = (node.id, node.place);
-        if reader.is_object() && !node.below.0.is_empty() {
-            values.0.push(Value { node: node_id, place, scalar: Scalar::Nested, list: Vec::new() });
-            return reader.object(|reader, key| node.below.read(reader, key, values));
+        let mut value = Value { node: *id, scalar: Scalar::Nested, list: Vec::new() };
+        if reader.is_object() && !below.0.is_empty() {
+            values.0.push(value);
+            return reader.object(|reader, key| below.read(reader, key, values));
         }
-        let mut value = Value { node: node_id, place, scalar: Scalar::Nested, list: Vec::new() };
         if reader.is_array() {
             reader.array(|reader| reader.scalar().map(|item| value.list.extend(item.into_text())))?;
         } else {
@@ -277,132 +289,150 @@ struct Values<'r>(Vec<Value<'r>>);
 
 struct Value<'r> {
     node: usize,
-    place: Option<usize>,
     /// What stands there; nested for an array.
     scalar: Scalar<'r>,
     /// The strings of an array.
     list: Vec<Cow<'r, str>>,
 }
 
-impl<'r> Values<'r> {
-    /// The first of the places that is filled.
-    fn filled(&self, mut places: Range<usize>) -> Option<&Value<'r>> {
-        places.find_map(|place| {
-            let value = self.0.iter().find(|value| value.place == Some(place));
-            value.filter(|value| value.scalar != Scalar::Absent)
-        })
-    }
-
+impl<'r> Value<'r> {
     /// Its string or number, or the first string of its array.
-    fn text(&self, places: Range<usize>) -> Option<Cow<'r, str>> {
-        let value = self.filled(places)?;
-        match &value.scalar {
+    fn text(&self) -> Option<Cow<'r, str>> {
+        match &self.scalar {
             Scalar::Text(text) => Some(text.clone()),
             Scalar::Number(number) => Some(Cow::Borrowed(number)),
-            Scalar::Nested => value.list.first().cloned(),
+            Scalar::Nested => self.list.first().cloned(),
             _ => None,
         }
     }
 
-    /// The strings at these places, in order.
-    fn strings(&self, places: Range<usize>) -> impl Iterator<Item = Option<Cow<'r, str>>> {
-        places.map(|place| match &self.0.iter().find(|value| value.place == Some(place))?.scalar {
-            Scalar::Text(text) => Some(text.clone()),
-            _ => None,
-        })
+    /// Its string or number, or all strings of its array.
+    fn texts(&self) -> Vec<Cow<'r, str>> {
+        if self.list.is_empty() { self.text().into_iter().collect() } else { self.list.clone() }
+    }
+}
+
+impl<'r> Values<'r> {
+    /// What stands at a place, if anything does.
+    fn at(&self, place: &Place) -> Option<&Value<'r>> {
+        let value = self.0.iter().find(|value| value.node == place.node)?;
+        (value.scalar != Scalar::Absent).then_some(value)
     }
 
-    /// All words at the first filled place.
-    fn words(&self, places: Range<usize>) -> Vec<Cow<'r, str>> {
-        let Some(value) = self.filled(places.clone()) else { return Vec::new() };
-        if value.list.is_empty() { self.text(places).into_iter().collect() } else { value.list.clone() }
+    /// The first of the places that is filled.
+    fn filled<'p>(&self, places: &'p [Place]) -> Option<(&'p Place, &Value<'r>)> {
+        places.iter().find_map(|place| Some((place, self.at(place)?)))
+    }
+
+    fn text(&self, places: &[Place]) -> Option<Cow<'r, str>> {
+        self.filled(places)?.1.text()
+    }
+
+    /// The strings at the places, in order.
+    fn strings(&self, places: &[Place]) -> Vec<Option<Cow<'r, str>>> {
+        let string = |place| match &self.at(place)?.scalar {
+            Scalar::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        places.iter().map(string).collect()
+    }
+
+    fn texts(&self, places: &[Place]) -> Vec<Cow<'r, str>> {
+        self.filled(places).map_or(Vec::new(), |(_, value)| value.texts())
     }
 }
 
 impl Ndjson {
     fn judge<'r>(&self, values: Values<'r>) -> Result<Findings<'r>, Reject> {
-        let field = |field| self.range(Role::Field(field));
-        let text = |role| values.text(self.range(role));
-        let stated: Vec<_> = values.strings(field(Field::Name)).collect();
-        let address = values.filled(field(Field::Address));
+        let places = |field| self.places(Role::Field(field));
+        let text = |field| values.text(places(field));
+        let stated = values.strings(places(Field::Name));
         let hosts: Vec<_> = stated.iter().map(Option::as_deref).collect();
-        let scalar = address.map_or(&Scalar::Absent, |value| &value.scalar);
+        let address = self.address(&values);
+        let scalar = address.map_or(&Scalar::Absent, |(_, value)| &value.scalar);
         let (subject, endpoint_port) = subject_of(scalar, &hosts, true)?;
 
-        let is_zmap = address.is_some_and(|value| self.is_at(value, ZMAP_ADDRESS));
+        let is_zmap = address.is_some_and(|(place, _)| place.path == Path::key(ZMAP_ADDRESS));
         let refused = if is_zmap { self.refused(&values) } else { None };
-        let own = text(Role::Field(Field::Identifier));
-        let given = identifier(own, &self.options, None);
+        let given = identifier(text(Field::Identifier), &self.options, None);
         let kind = if given.is_some() && !is_zmap { Kind::Vulnerable } else { Kind::Exposed };
         if let Some(skip) = refused.or(kind.skipped_by(self.options.take)) {
             return Ok(Findings::Skipped(skip));
         }
         let mut finding = Finding::new(0, kind, Side::Exposed);
         finding.subject = subject;
-        finding.port = match values.filled(field(Field::Port)) {
-            Some(value) => port(value)?,
+        finding.port = match values.filled(places(Field::Port)) {
+            Some((_, value)) => port(value)?,
             None => endpoint_port,
         };
         finding.time = self.time(&values)?;
         finding.identifier = identifier(given, &self.options, Some("open"));
-        let protocol = text(Role::Protocol);
+        let protocol = values.text(self.places(Role::Protocol));
         let is_transport = protocol.as_deref().is_some_and(is_transport);
         let (transport, application) = if is_transport { (protocol, None) } else { (None, protocol) };
-        finding.transport = text(Role::Field(Field::Transport)).or(transport);
-        finding.application = text(Role::Field(Field::Application)).or(application);
-        finding.severity = text(Role::Field(Field::Severity));
-        finding.tlp = text(Role::Field(Field::Tlp));
-        finding.asn = text(Role::Field(Field::Asn)).and_then(|text| read_asn(text.as_bytes()));
+        finding.transport = text(Field::Transport).or(transport);
+        finding.application = text(Field::Application).or(application);
+        finding.severity = text(Field::Severity);
+        finding.tlp = text(Field::Tlp);
+        let asn = values.filled(places(Field::Asn));
+        finding.asn = asn.and_then(|(_, value)| read_asn(value.scalar.token()?.as_bytes()));
         finding.stated = first_name(stated);
-        finding.shown = first_name(values.strings(field(Field::ShownName)));
-        finding.reverse = text(Role::Field(Field::ReverseName));
-        values
-            .words(field(Field::Cve))
-            .into_iter()
-            .for_each(|text| push_words(&mut finding, text, is_between_cves));
-        values
-            .words(field(Field::Tag))
-            .into_iter()
-            .for_each(|text| push_words(&mut finding, text, |c| c == ';'));
+        finding.shown = first_name(values.strings(places(Field::ShownName)));
+        finding.reverse = text(Field::ReverseName);
+        for text in values.texts(places(Field::Cve)) {
+            push_words(&mut finding, text, is_between_cves);
+        }
+        for text in values.texts(places(Field::Tag)) {
+            push_words(&mut finding, text, |c| c == ';');
+        }
         Ok(Findings::Some(vec![finding]))
     }
 
-    /// Whether the value stands at the key of that spelling.
-    fn is_at(&self, value: &Value<'_>, key: &str) -> bool {
-        value.place.is_some_and(|place| self.places[place].path == Path::key(key))
+    /// The address, as the search for key fields finds it.
+    fn address<'v, 'r>(&'v self, values: &'v Values<'r>) -> Option<(&'v Place, &'v Value<'r>)> {
+        let stand_in = || {
+            let mut places = self.places[self.stand_ins()].iter();
+            places.find_map(|place| {
+                values.at(place).filter(|value| value.scalar != Scalar::Nested).map(|value| (place, value))
+            })
+        };
+        values.filled(&self.places[..1]).or_else(stand_in)
     }
 
     /// Why a reply to ZMap is no exposure.
     fn refused(&self, values: &Values<'_>) -> Option<Skip> {
-        let value = |role| values.filled(self.range(role)).map(|value| &value.scalar);
-        let is = |scalar: &Scalar<'_>, word: bool, digit: &str| match scalar {
-            Scalar::Bool(is) => *is == word,
-            Scalar::Number(number) => *number == digit,
-            Scalar::Text(text) => {
-                text == digit || text.eq_ignore_ascii_case(if word { "true" } else { "false" })
-            }
-            _ => false,
-        };
-        if value(Role::Repeat).is_some_and(|repeat| !is(repeat, false, "0")) {
+        let scalar = |role| values.filled(self.places(role)).map(|(_, value)| &value.scalar);
+        if scalar(Role::Repeat).is_some_and(|repeat| !says(repeat, "0", "false")) {
             return Some(Skip::Repeat);
         }
-        if values.text(self.range(Role::Classification)).is_some_and(|text| is_refusal(&text)) {
+        if values.text(self.places(Role::Classification)).is_some_and(|text| is_refusal(&text)) {
             return Some(Skip::Closed);
         }
-        value(Role::Success).filter(|success| !is(success, true, "1")).map(|_| Skip::NoSuccess)
+        scalar(Role::Success).filter(|success| !says(success, "1", "true")).map(|_| Skip::NoSuccess)
     }
 
     fn time(&self, values: &Values<'_>) -> Result<Option<Moment>, Reject> {
-        let places = self.range(Role::Field(Field::Time));
-        let Some(value) = values.filled(places.clone()) else { return Ok(None) };
-        let text = values.text(places).ok_or(Reject::Time)?;
+        let Some((place, value)) = values.filled(self.places(Role::Field(Field::Time))) else {
+            return Ok(None);
+        };
+        let text = value.text().ok_or(Reject::Time)?;
         let style = self.options.time_style.as_deref();
-        match values.text(self.range(Role::Microseconds)) {
-            Some(micros) if style.is_none() && self.is_at(value, ZMAP_SECONDS) => {
+        match values.text(self.places(Role::Microseconds)) {
+            Some(micros) if style.is_none() && place.path == Path::key(ZMAP_SECONDS) => {
                 moment(read_unix(text.as_bytes(), micros.as_bytes()))
             }
             _ => read_moment(text.as_bytes(), style),
         }
+    }
+}
+
+/// Whether a flag is written so, as a digit or as a word.
+fn says(flag: &Scalar<'_>, digit: &str, word: &str) -> bool {
+    match flag {
+        Scalar::Bool(flag) => *flag == (word == "true"),
+        Scalar::Number(number) => *number == digit,
+        Scalar::Text(text) => text == digit || text.eq_ignore_ascii_case(word),
+        _ => false,
     }
 }
 

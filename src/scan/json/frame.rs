@@ -18,9 +18,9 @@
 //! Between records, blanks and `[`, `]`, `,` separate; `#` begins a comment. A record runs from `{` to where as many
 //! brackets were closed as opened, strings left out; whether it is JSON is for the readers to say. It is damaged
 //! where a string holds a newline, where the dump ends inside, and where a *landmark* stands inside: in most such
-//! dumps each record begins a line, behind the same indentation, and no object inside a record does. The head tells
-//! whether that is so here. A record that is not closed within `record_bytes_max` is `too-long`; a byte between
-//! records that is no separator begins a damaged record too.
+//! dumps each record begins a line, behind the same indentation, and no object inside a record does. The first record
+//! that begins a line tells the indentation, and whether that is so. A record that is not closed within
+//! `record_bytes_max` is `too-long`; a byte between records that is no separator begins a damaged record too.
 //!
 //! After a damaged or too long record, reading resumes at the first landmark in the `record_bytes_max` bytes from its
 //! first. Where none is there: after the newline in its string, at the end of the dump, or after the last newline of
@@ -28,6 +28,7 @@
 //! damaged record costs itself where there are landmarks and at most `record_bytes_max` bytes where there are not,
 //! each byte is looked at a bounded number of times, and all depends on the bytes from the record's first on.
 
+use super::read::is_json;
 use super::skim::{member, skip_string};
 use super::{Dialect, is_blank, trim};
 use crate::scan::{Frame, Head, Reject, Window};
@@ -395,28 +396,9 @@ fn ends_in_string(line: &[u8]) -> bool {
     false
 }
 
-/// The blanks before the first record that begins a line; `None` where there is no such record, or where a whole
-/// object of the head has a line inside that begins so too.
+/// The blanks before the first record that begins a line; `None` where there is no such record, or where a line inside
+/// it begins so too. No further record is asked: a damaged one may hold others and look whole.
 fn landmark(text: &[u8], body: usize, dialect: Dialect) -> Option<Box<[u8]>> {
-    let mut indent: Option<&[u8]> = None;
-    walk_head(text, body, |start, _| {
-        let line = memrchr(b'\n', &text[..start]).map_or(0, |newline| newline + 1);
-        indent = Some(&text[line..start]).filter(|indent| indent.iter().all(|byte| is_blank(*byte)));
-        indent.map(|_| text.len())
-    });
-    let indent = indent?;
-    let mut misleads = false;
-    walk_head(text, body, |start, end| {
-        let inside = landmark_in(&text[start..end], Some(indent))?;
-        misleads |= super::read::is_json(&text[start..end], dialect);
-        Some(start + inside)
-    });
-    (!misleads).then(|| indent.into())
-}
-
-/// Visits the objects of the head by start and end, the last of which may be cut. Where the visitor says where to go
-/// on, the walk goes on there.
-fn walk_head(text: &[u8], body: usize, mut visit: impl FnMut(usize, usize) -> Option<usize>) {
     let mut at = body;
     while at < text.len() {
         let passed = separators(&text[at..]);
@@ -427,11 +409,19 @@ fn walk_head(text: &[u8], body: usize, mut visit: impl FnMut(usize, usize) -> Op
                     Walk::Closed(end) => at + end,
                     _ => text.len(),
                 };
-                at = visit(at, end).unwrap_or(end);
+                let line = memrchr(b'\n', &text[..at]).map_or(0, |newline| newline + 1);
+                let indent = &text[line..at];
+                if indent.iter().all(|byte| is_blank(*byte)) {
+                    let record = &text[at..end];
+                    let misleads = landmark_in(record, Some(indent)).is_some() && is_json(record, dialect);
+                    return (!misleads).then(|| indent.into());
+                }
+                at = end;
             }
-            Some(b'#') => at += memchr(b'\n', &text[at..]).unwrap_or(text.len()),
+            Some(b'#') => at += memchr(b'\n', &text[at..])?,
             Some(_) if passed > 0 => {}
-            _ => return,
+            _ => return None,
         }
     }
+    None
 }

@@ -19,7 +19,7 @@ mod frame;
 mod read;
 mod skim;
 
-use super::columns::{read_asn, read_subject};
+use super::columns::{read_asn, read_port, read_subject};
 use super::record::Subject;
 use super::{
     Column, Description, Format, FormatError, FormatOptions, Frame, Head, KeyKinds, Keys, Reject, Window,
@@ -221,7 +221,8 @@ impl<'r> KeyFields<'_, 'r> {
                 [self.stated, self.shown].map(|places| first_name(places.iter().map(&mut names)));
         }
         if kinds.asns {
-            keys.asn = self.asn.iter().find_map(|found| read_asn(text(*found).token()?.as_bytes()));
+            let asn = self.asn.iter().find(|found| found.is_filled());
+            keys.asn = asn.and_then(|found| read_asn(text(*found).token()?.as_bytes()));
         }
         if let Some(reason) = worst {
             return Err(reason);
@@ -241,8 +242,10 @@ pub(super) fn subject_of(
 ) -> Result<(Option<Subject>, Option<u16>), Reject> {
     match address {
         Scalar::Absent => {
-            let literal = stated.iter().flatten().find_map(|host| literal(host));
-            Ok((literal.map(Subject::Address), None))
+            let mut hosts = stated.iter().flatten();
+            let found = hosts.find_map(|host| Some((literal(host)?, authority(host).1)));
+            let port = found.and_then(|(_, port)| read_port(port?.as_bytes()).flatten());
+            Ok((found.map(|(address, _)| Subject::Address(address)), port))
         }
         Scalar::Text(text) => {
             let (subject, port) = read_subject(text.as_bytes(), is_endpoint)?;

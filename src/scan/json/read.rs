@@ -3,9 +3,9 @@
 //! A format walks the record once, takes the values that it knows and passes over the rest; all of it is checked.
 //! Nothing is allocated but for strings with escapes and for lists.
 //!
-//! A record that is wrong in several ways is rejected for the first of these: `encoding` (invalid UTF-8 or a NUL
-//! anywhere; `\u0000` or half a surrogate pair in a string that is read, as far as the record is JSON), `json`,
-//! `duplicate-key` (a key that is read stands twice in its object).
+//! A record that is wrong in several ways is rejected for the first of these: bytes that are no UTF-8, or a NUL
+//! (`encoding`); no JSON, or too deep (`json`); `\u0000` or half a surrogate pair in a string that is read (`encoding`);
+//! a key that is read and stands twice in its object (`duplicate-key`).
 
 use super::skim::{Path, is_word};
 use super::{Dialect, HEAD_PATHS_MAX, JSON_DEPTH_MAX, is_blank};
@@ -73,8 +73,8 @@ pub(in crate::scan) fn read_record<'r>(
     let mut reader = Reader { text, at: 0, depth: 0, dialect, bad_text: false, duplicate: false };
     let end = reader.object(each).and_then(|()| reader.end());
     match (end, reader) {
-        (_, Reader { bad_text: true, .. }) => Err(Reject::Encoding),
         (Err(Syntax), _) => Err(Reject::Json),
+        (_, Reader { bad_text: true, .. }) => Err(Reject::Encoding),
         (_, Reader { duplicate: true, .. }) => Err(Reject::DuplicateKey),
         _ => Ok(()),
     }

@@ -139,6 +139,11 @@ impl<'r> Found<'r> {
         self.is_filled() && matches!(self, Self::At([b'"', ..]))
     }
 
+    /// Whether it is an object or an array.
+    pub(in crate::scan) fn is_nested(self) -> bool {
+        matches!(self, Self::At([b'{' | b'[', ..]))
+    }
+
     /// Whether it is there, neither `null` nor an empty string.
     pub(in crate::scan) fn is_filled(self) -> bool {
         match self {
