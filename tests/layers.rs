@@ -21,7 +21,10 @@ const ROWS: &[&[&str]] = &[
 ];
 
 fn rows() -> BTreeMap<&'static str, usize> {
-    ROWS.iter().enumerate().flat_map(|(row, modules)| modules.iter().map(move |module| (*module, row))).collect()
+    ROWS.iter()
+        .enumerate()
+        .flat_map(|(row, modules)| modules.iter().map(move |module| (*module, row)))
+        .collect()
 }
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -84,8 +87,15 @@ fn the_doors_of_cycles_are_closed() {
         let text = fs::read_to_string(&file).unwrap();
         let low = rows().get(module.as_str()).is_some_and(|row| *row < 9);
         for forbidden in ["SystemTime::now", "Instant::now", "std::env::", "metrics::"] {
-            let said = text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| line.contains(forbidden));
-            assert!(!(low && said && !text.contains("#[cfg(test)]")), "{}: {forbidden} below the pipeline", file.display());
+            let said = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .any(|line| line.contains(forbidden));
+            assert!(
+                !(low && said && !text.contains("#[cfg(test)]")),
+                "{}: {forbidden} below the pipeline",
+                file.display()
+            );
         }
     }
 }

@@ -216,7 +216,10 @@ fn tell(report: &RunReport) {
     match (&report.state, &report.failure) {
         (State::Failed, Some(error)) => note(format_args!("error: {}", in_dump(&dump, error))),
         (State::AlreadyPublished, _) => {
-            let when = report.published.map(|at| format!(" at {}", at.id_text())).unwrap_or_default();
+            let when = report
+                .published
+                .map(|at| format!(" at {}", at.whole_seconds().id_text()))
+                .unwrap_or_default();
             let run = report.run.as_deref().unwrap_or_default();
             note(format_args!(
                 "{dump}: already published{when} as {run} (publish it again on purpose with --label)"
@@ -241,6 +244,10 @@ fn in_dump(dump: &str, error: &RunError) -> String {
 /// Closes what was open and prints the summary.
 fn finish(sink: Sink, request: &MatchRequest, reports: &[RunReport]) -> Result<(), Failure> {
     let mut data_on_stdout = false;
+    let spool = match &sink {
+        Sink::Spool(spool) => Some(spool.path().to_owned()),
+        Sink::Output(_) | Sink::DryRun => None,
+    };
     match sink {
         Sink::Output(out) if reports.iter().all(|report| report.state == State::Failed) => out.discard(),
         Sink::Output(out) => {
@@ -258,15 +265,17 @@ fn finish(sink: Sink, request: &MatchRequest, reports: &[RunReport]) -> Result<(
             Ok(())
         }
         (false, true) => {
-            text_summary(request, reports, &summary).iter().for_each(|line| note(format_args!("{line}")));
+            text_summary(spool.as_deref(), reports, &summary)
+                .iter()
+                .for_each(|line| note(format_args!("{line}")));
             Ok(())
         }
-        (false, false) => print_lines(&text_summary(request, reports, &summary)),
+        (false, false) => print_lines(&text_summary(spool.as_deref(), reports, &summary)),
     }
 }
 
-fn text_summary(request: &MatchRequest, reports: &[RunReport], summary: &Summary<'_>) -> Vec<String> {
-    let mut lines: Vec<String> = reports.iter().flat_map(|report| dump_summary(request, report)).collect();
+fn text_summary(spool: Option<&Path>, reports: &[RunReport], summary: &Summary<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = reports.iter().flat_map(|report| dump_summary(spool, report)).collect();
     if reports.len() > 1 {
         let states: Vec<String> =
             summary.total.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
@@ -276,7 +285,7 @@ fn text_summary(request: &MatchRequest, reports: &[RunReport], summary: &Summary
     lines
 }
 
-fn dump_summary(request: &MatchRequest, report: &RunReport) -> Vec<String> {
+fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
     let dump = show(report.dump.as_bytes(), 256);
     let format = report.format.as_deref().unwrap_or("unknown format");
     let mut lines = vec![format!("{dump}: {} (feed {}, {format})", report.state.as_str(), report.feed)];
@@ -292,7 +301,7 @@ fn dump_summary(request: &MatchRequest, report: &RunReport) -> Vec<String> {
     }
     let rate = report.books.bytes as f64 / 1e6 / report.seconds.max(1e-9);
     lines.push(format!("  took         {:.3} s, {rate:.0} MB/s", report.seconds));
-    if let (State::Published, Some(run), Some(spool)) = (report.state, &report.run, &request.spool) {
+    if let (State::Published, Some(run), Some(spool)) = (report.state, &report.run, spool) {
         lines.push(format!("  notices in   {}", spool.join("new").join(run).display()));
     }
     lines

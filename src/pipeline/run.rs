@@ -142,15 +142,9 @@ impl Scratch<'_> {
     fn file(&self) -> io::Result<File> {
         match self {
             Self::Stage(stage) => stage.scratch().map(spool::Scratch::into_file).map_err(io::Error::other),
-            Self::Directory(directory) => unnamed_file(directory),
+            Self::Directory(directory) => tempfile::tempfile_in(directory),
         }
     }
-}
-
-fn unnamed_file(directory: &Path) -> io::Result<File> {
-    use rustix::fs::{CWD, Mode, OFlags, openat};
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(openat(CWD, directory, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
 /// A dump that was read to its end.
