@@ -182,7 +182,7 @@ pub fn read_unix(seconds: &[u8], micros: &[u8]) -> TimeText {
             1..=6 => read_number(micros)?,
             _ => return None,
         };
-        Moment::from_unix(i64::from(seconds), u32::try_from(micros).ok()? * 1_000)
+        Moment::from_unix(seconds, u32::try_from(micros).ok()? * 1_000)
     };
     TimeText::or_unreadable(read())
 }

@@ -1,5 +1,7 @@
 //! Times and days: what is read, what is refused, and how they are written. The oracle of the calendar is jiff's own parser.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use dijkwacht::moment::{Day, Moment, TimeStyle, TimeText, read_time, read_unix};
 
 fn check(text: &str, id_text: Option<&str>) {

@@ -1,5 +1,7 @@
 //! Addresses, prefixes and ranges against slow obvious oracles: the standard library, and counting.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use dijkwacht::net::{Address, Asn, Family, Prefix, PrefixError, Range, special_blocks, special_exceptions};
 use std::net::{IpAddr, Ipv4Addr};
 

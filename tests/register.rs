@@ -1,5 +1,7 @@
 //! Register files: what is read, what is refused and with which words, and how sources are put together.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use dijkwacht::moment::Day;
 use dijkwacht::register::{FindingKind, Key, ReadOptions, Register, RegisterError, Report, Role, lint};
 

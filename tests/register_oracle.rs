@@ -3,6 +3,8 @@
 //! The productions are named in [`PRODUCTIONS`]; each run prints its seed and how often each was made. A longer sweep:
 //! `DIJKWACHT_REGISTER_FILES=200000 cargo test --release --test register_oracle`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use dijkwacht::net::Range;
 use dijkwacht::register::{FindingKind, OwnerId, ReadOptions, Register};
 use dijkwacht::text::is_hostile;

@@ -1,5 +1,7 @@
 //! Foreign text made safe, and host names in canonical form.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use dijkwacht::text::{host_name, push_json, show};
 
 fn json(text: &str) -> String {
