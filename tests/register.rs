@@ -130,7 +130,6 @@ fn a_bad_row_names_its_line_and_remedy() {
     check(&format!("{},,,,,,,,,", "x".repeat(65)), "at most 64");
     check("x,1234567,,,,,,,,", "\"01234567\"?");
     check("x,123456789,,,,,,,,", "8 digits");
-    check("x,00000000,,,,,,,,", "placeholder");
     check(
         "x,,Vital,,,,,,,",
         "vital, central-government, link-organisation, digital-service-provider or business",
@@ -566,6 +565,8 @@ fn a_number_that_unites_far_too_many_is_pointed_out() {
     let (register, report) = read(&[("r.csv", &format!("owner_id,kvk\n{text}"))]);
     assert!(register.owners.iter().all(|owner| owner.organisation == 0));
     assert_eq!(report.findings.of(FindingKind::WideUnion).count(), 1);
+    let (register, _) = read(&[("r.csv", "owner_id,kvk\na,00000000\nb,00000000\n")]);
+    assert_eq!(register.owners[1].organisation, 1, "the placeholder unites nobody");
 }
 
 #[test]

@@ -11,11 +11,13 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Most owners of a register; an index refers to them in 24 bits.
-pub(super) const OWNERS_MAX: usize = 1 << 24;
+const OWNERS_MAX: usize = 1 << 24;
 /// Most registrations of a register.
-pub(super) const REGISTRATIONS_MAX: usize = 1 << 27;
+const REGISTRATIONS_MAX: usize = 1 << 27;
 /// Most contacts of an owner.
 const CONTACTS_MAX: usize = 64;
+/// What is written for a KVK number that nobody knows; it unites nobody.
+const KVK_PLACEHOLDER: &str = "00000000";
 /// More owners than one organisation is likely to have entries.
 const UNION_OWNERS_USUAL_MAX: usize = 100;
 /// Bytes between two calls of the progress hook.
@@ -110,8 +112,10 @@ impl<'p> Sink<'p> {
         let owner = self.owner_of(row.owner_id);
         let checked = match owner {
             Some(owner) => check_agreement(&self.owners[owner as usize], &row),
-            None => self.check_room().and_then(|()| check_contacts(row.owner_id, &[], &row)),
+            None => check_contacts(row.owner_id, &[], &row),
         };
+        let checked =
+            checked.and_then(|()| check_room(self.owners.len(), self.registrations.len() + row.claims.len()));
         if let Err(wrong) = checked {
             return self.bad_row(row.line, wrong);
         }
@@ -137,13 +141,6 @@ impl<'p> Sink<'p> {
         let last = self.registrations.last().map(|registration| registration.owner);
         let last = last.filter(|&owner| self.owners[owner as usize].id.as_str() == id);
         last.or_else(|| self.ids.get(id))
-    }
-
-    fn check_room(&self) -> Result<(), Wrong> {
-        if self.owners.len() < OWNERS_MAX && self.registrations.len() < REGISTRATIONS_MAX {
-            return Ok(());
-        }
-        Err(format!("register is full: {OWNERS_MAX} owners or {REGISTRATIONS_MAX} registrations (split it)"))
     }
 
     fn add_owner(&mut self, row: &Row<'_>) -> u32 {
@@ -183,6 +180,16 @@ impl Draft {
     fn text(&self, attribute: Attribute) -> Option<&str> {
         self.attributes[attribute as usize].as_ref().map(|stated| stated.text.as_str())
     }
+}
+
+/// Whether so many are within the limits.
+fn check_room(owners: usize, registrations: usize) -> Result<(), Wrong> {
+    if owners <= OWNERS_MAX && registrations <= REGISTRATIONS_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "register is full: more than {OWNERS_MAX} owners or {REGISTRATIONS_MAX} registrations (split it)"
+    ))
 }
 
 /// Whether a row may be added to what its source says of its owner already.
@@ -248,6 +255,9 @@ impl Merge {
             let owner = numbers[registration.owner as usize];
             Registration { owner, ..registration }
         }));
+        if let Err(wrong) = check_room(self.owners.len(), self.registrations.len()) {
+            self.report.findings.push(FindingKind::BadSource, sink.file, 1, || wrong);
+        }
     }
 
     /// The owner's number among all sources.
@@ -302,7 +312,8 @@ impl Merge {
         for attribute in [Attribute::Kvk, Attribute::RipeOrg] {
             let mut firsts: HashMap<&str, (u32, usize)> = HashMap::new();
             for (owner, draft) in self.owners.iter().enumerate() {
-                let Some(text) = draft.text(attribute) else { continue };
+                let text = draft.text(attribute).filter(|&text| text != KVK_PLACEHOLDER);
+                let Some(text) = text else { continue };
                 let (first, count) = firsts.entry(text).or_insert((owner as u32, 0));
                 *count += 1;
                 groups.unite(*first, owner as u32);

@@ -174,7 +174,7 @@ pub struct Owner {
     pub id: OwnerId,
     /// What people call it.
     pub name: Option<String>,
-    /// Its number in the Dutch trade register: 8 digits.
+    /// Its number in the Dutch trade register: 8 digits. `00000000` unites nobody.
     pub kvk: Option<String>,
     /// Its organisation object in the RIPE database.
     pub ripe_org: Option<String>,

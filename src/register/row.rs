@@ -179,14 +179,11 @@ fn check_text(field: &str, text: &str) -> Result<(), Wrong> {
 
 fn check_kvk(text: &str) -> Result<(), Wrong> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits && text.len() == 8 && text != "00000000" {
+    if digits && text.len() == 8 {
         return Ok(());
     }
     let shown = quote(text.as_bytes());
     Err(match text.len() {
-        8 if digits => {
-            format!("kvk {shown} is a placeholder, which would unite all who have it (leave it empty)")
-        }
         1..8 if digits => {
             format!("kvk {shown} has fewer than 8 digits (a leading zero may be lost: \"{text:0>8}\"?)")
         }
