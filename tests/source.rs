@@ -435,6 +435,14 @@ fn standard_input_is_read_from_a_pipe_and_from_a_file() {
 }
 
 #[test]
+fn a_directory_as_standard_input_is_no_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let status =
+        child("child_reads_standard_input").stdin(File::open(directory.path()).unwrap()).output().unwrap();
+    assert!(String::from_utf8_lossy(&status.stderr).contains("NotAFile"));
+}
+
+#[test]
 #[ignore = "run by standard_input_is_read_from_a_pipe_and_from_a_file"]
 fn child_reads_standard_input() {
     let mut source = Source::open(&Input::Stdin, SourceOptions::default()).unwrap();

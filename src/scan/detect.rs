@@ -4,7 +4,7 @@
 //! 2. A file name of Shadowserver's is a Shadowserver report; nothing else makes one.
 //! 3. Else [`FORMATS`] is asked in its order, the surest sign first, and the first that fits is taken. A header row is
 //!    one with a column of a usual name, or with several columns of which none could be a key or a number; a `--map`
-//!    says that there is one. What has none is a list, if any of its first lines is an item.
+//!    says that there is one. What has none is a list, if at least half of its first lines are items.
 //!
 //! A dump of 0 bytes is a quiet night if its format is named; else it could be anything that went wrong.
 

@@ -33,22 +33,31 @@ pub(super) const SPEC: FormatSpec = FormatSpec { name: "list", fits, open };
 /// How many items are looked at to know a list.
 const ITEMS_LOOKED_AT: usize = 100;
 
-/// Text in which some line is an item, or means to be an address; or nothing but comments.
+/// Text of which at least half the lines are items, or mean to be addresses; or nothing but comments.
 ///
-/// A single word could be anything: names count only with a dot.
+/// A single word could be anything: names count only with a dot. Half, since a letter, a page or an XML file has lines
+/// that read as a name here and there, and a list may have a heading.
 fn fits(head: &Head<'_>) -> bool {
-    let mut records = lines::of_head(head, RECORD_BYTES_MAX).take(ITEMS_LOOKED_AT).peekable();
-    if records.peek().is_none() {
-        return head.at_end && std::str::from_utf8(head.bytes).is_ok();
+    let (mut lines, mut items) = (0, 0);
+    for record in lines::of_head(head, RECORD_BYTES_MAX).take(ITEMS_LOOKED_AT) {
+        lines += 1;
+        items += usize::from(is_item_like(record));
     }
-    records.any(|record| match Item::read(record) {
+    match lines {
+        0 => head.at_end && std::str::from_utf8(head.bytes).is_ok(),
+        _ => 2 * items >= lines,
+    }
+}
+
+fn is_item_like(record: &[u8]) -> bool {
+    match Item::read(record) {
         Ok(item) => item.name.is_none_or(|name| name.contains('.')),
         Err(Reject::Prefix) => true,
         Err(Reject::Address) => {
             record.iter().all(|byte| byte.is_ascii_hexdigit() || b" .:/[]%".contains(byte))
         }
         Err(_) => false,
-    })
+    }
 }
 
 fn open(head: &Head<'_>, options: &FormatOptions) -> Result<Box<dyn Format>, FormatError> {
@@ -356,6 +365,7 @@ mod tests {
         check(b"# nothing tonight\n", true);
         check(b"192.0.2.1,80\n", false);
         check(b"hello\nworld\n", false);
+        check(b"Dear all,\nthese were found:\nexample.nl\nPlease look at them.\nRegards\n", false);
         check(b"<?xml version=\"1.0\"?>\n", false);
         check(b"%PDF-1.7\n\xFF\xFE\n", false);
         check(b"\x7FELF\0\0", false);

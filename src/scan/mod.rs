@@ -1,8 +1,18 @@
 //! Records from dumps: sources, formats.
 //!
-//! A dump is a source: mapped, or a stream that is decoded in windows. A [`Format`] knows where its records begin and
-//! end, what their key fields are, and what a whole record says. It knows no owners: what it may skip as *unmatched*
-//! is proven by a [`Filter`] that the matcher gives it.
+//! A dump is a [`Source`]: mapped, or a [`Stream`] that is unpacked and transcoded in pieces. [`open_format`] finds the
+//! [`Format`] that it is in, which knows where records begin and end, what their key fields are, and what a whole record
+//! says. A format knows no owners: what it may skip as *unmatched* is proven by a [`Filter`] that the matcher gives it.
+//!
+//! | what | modules |
+//! |---|---|
+//! | where bytes come from | `source`, `mapped` (the mmap), `stream`, `packed` (gzip, zstd), `encoding` |
+//! | what a format and a record are | `format`, `record`, `detect` |
+//! | delimited text | `delimited`, `columns`; `csv`, `zmap`, `shadowserver` |
+//! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei` |
+//! | lines | `lines`; `list`, `masscan_list` |
+//!
+//! Adding a format is one file and one line in [`FORMATS`].
 
 mod columns;
 mod csv;

@@ -213,8 +213,11 @@ impl Origin {
         let failed = |error: io::Error| SourceError::Io { dump: name.clone(), error };
         // A descriptor of its own, since the standard library's reader buffers.
         let file = File::from(rustix::io::dup(io::stdin()).map_err(|error| failed(error.into()))?);
-        let stamp = Stamp::of(&file.metadata().map_err(failed)?);
-        Ok(Self { stamp, path: None, file, name })
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            refuse_irregular(&name, metadata.file_type())?;
+        }
+        Ok(Self { stamp: Stamp::of(&metadata), path: None, file, name })
     }
 
     /// The map of a file that can be read as it is.
