@@ -3,7 +3,7 @@
 //! The default run walks all sets of up to two registrations of a toy network, and a part of those of three and more.
 //! `DIJKWACHT_SWEEP=1 cargo test --release --test policy` walks the sets of two and three with all owners (some minutes).
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are not seen as tests")]
 
 use dijkwacht::index::{Claim, Index, OwnerIx};
 use dijkwacht::moment::{Day, Moment};
