@@ -91,7 +91,11 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
     let senders = config.senders.in_office(run_time.day());
     let call =
         Call { request: &request, config: &config, index: &index, senders, run_time, observed, cancelled };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(request.threads.unwrap_or(0)).build();
+    // This thread is one of them: with --threads 1 it does all the work itself.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(request.threads.unwrap_or(0))
+        .use_current_thread()
+        .build();
     let pool = pool.map_err(|error| Failure::Usage(format!("no threads: {error} (try --threads 1)")))?;
     let mut reports = Vec::new();
     let mut first_failure = None;
