@@ -156,6 +156,13 @@ impl<'i> Finder<'i> {
         sieve(may, |at| self.head6(addresses[at]) != 0)
     }
 
+    /// The number of the most specific registration that holds the address, without reading it.
+    #[inline]
+    #[must_use]
+    pub fn registration(&self, address: Address) -> Option<u32> {
+        self.rows.registration_of(self.head(address))
+    }
+
     /// The most specific registration that holds the address (the first of [`covering`](Self::covering)).
     #[inline]
     #[must_use]
@@ -262,6 +269,16 @@ impl<'i> Rows<'i> {
             wide: index.section(Section::Wide),
             nodes: index.section(Section::Nodes),
             terms: index.section(Section::Terms),
+        }
+    }
+
+    /// The number of the registration of a node; `None` for node 0.
+    #[inline]
+    fn registration_of(&self, node: u32) -> Option<u32> {
+        let at = node.checked_sub(1)?;
+        match (at as usize).checked_sub(self.rows4.len() + self.rows6.len()) {
+            None => Some(at),
+            Some(extra) => self.nodes.get(extra).map(|node| node.registration.get()),
         }
     }
 

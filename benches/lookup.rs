@@ -1,0 +1,388 @@
+//! Lookups: the index against the best prefix-match crates, in one group each, on the same registrations and addresses.
+//!
+//! `cargo bench --bench lookup` (about three minutes), or with a filter: `cargo bench --bench lookup -- registered_v4/1000000`.
+//! Registrations are made from a seed and shaped like Dutch ones: allocations with the lengths of the Dutch list of 2026-02-01, 1.3 %
+//! of the public IPv4 space, and customers inside them, 5 % of which are ranges that are no CIDR (rivals get their CIDR pieces).
+//! Each run asserts that all find the same number of addresses. Times are for 65,536 lookups; `elem/s` is lookups.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
+use dijkwacht::index::Index;
+use dijkwacht::net::{Address, Prefix, Range};
+use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role};
+use fastrand::Rng;
+use poptrie::Poptrie;
+use prefix_trie::PrefixMap;
+
+const LOOKUPS: usize = 1 << 16;
+const OWNERS: u32 = 10_000;
+
+/// (length, how many) of the Dutch IPv4 prefixes.
+const ALLOCATIONS4: [(u8, usize); 14] = [
+    (11, 1),
+    (12, 4),
+    (13, 13),
+    (14, 33),
+    (15, 41),
+    (16, 166),
+    (17, 47),
+    (18, 95),
+    (19, 203),
+    (20, 272),
+    (21, 629),
+    (22, 1885),
+    (23, 667),
+    (24, 1561),
+];
+/// (length, how many) of the Dutch IPv6 prefixes.
+const ALLOCATIONS6: [(u8, usize); 4] = [(29, 1226), (30, 10), (32, 400), (48, 255)];
+/// (length, share of 100) of customers; guessed, the lists tell only of allocations.
+const CUSTOMERS4: [(u8, u32); 9] =
+    [(22, 3), (23, 3), (24, 14), (26, 5), (27, 10), (28, 15), (29, 30), (30, 5), (32, 15)];
+const CUSTOMERS6: [(u8, u32); 6] = [(36, 5), (40, 10), (44, 5), (48, 50), (56, 25), (64, 5)];
+
+fn pick(rng: &mut Rng, shares: &[(u8, u32)]) -> u8 {
+    let total: u32 = shares.iter().map(|share| share.1).sum();
+    let mut rest = rng.u32(..total);
+    for &(length, share) in shares {
+        if rest < share {
+            return length;
+        }
+        rest -= share;
+    }
+    shares[0].0
+}
+
+fn allocations4(rng: &mut Rng) -> Vec<Prefix> {
+    let mut found: Vec<Prefix> = vec![];
+    for (length, count) in ALLOCATIONS4 {
+        let wanted = found.len() + count;
+        while found.len() < wanted {
+            let bits = rng.u32(..) & (u32::MAX << (32 - length));
+            let Ok(prefix) = Prefix::new(Address::v4(bits), length) else { continue };
+            let special =
+                prefix.range().held_parts() != [prefix.range()] || prefix.first().special().is_some();
+            if !special && !found.iter().any(|other| other.range().overlaps(prefix.range())) {
+                found.push(prefix);
+            }
+        }
+    }
+    found
+}
+
+fn allocations6(rng: &mut Rng) -> Vec<Prefix> {
+    let mut found = vec![];
+    for (length, count) in ALLOCATIONS6 {
+        for _ in 0..count {
+            // RIPE hands out of 2a00::/11, mostly of the first half of 2a00::/13.
+            let bits = 0x2a00u128 << 112 | (rng.u128(..) >> 13);
+            found.extend(Prefix::new(Address::v6(bits & (u128::MAX << (128 - length))), length));
+        }
+    }
+    found
+}
+
+/// A register of so many registrations: the allocations, and customers inside, more in larger ones.
+fn register(registrations: usize, v6: bool) -> Register {
+    let mut rng = Rng::with_seed(20_260_201);
+    let allocations = if v6 { allocations6(&mut rng) } else { allocations4(&mut rng) };
+    let owners = (0..OWNERS).map(|number| Owner {
+        id: OwnerId::new(&format!("owner-{number}")).expect("a valid id"),
+        name: None,
+        kvk: None,
+        ripe_org: None,
+        constituency: None,
+        sector: None,
+        contacts: vec![format!("abuse@owner-{number}.example")],
+        links: vec![],
+        organisation: number,
+        source: 0,
+        line: number,
+    });
+    let mut rows: Vec<(Range, Role)> =
+        allocations.iter().map(|prefix| (prefix.range(), Role::Network)).collect();
+    rows.truncate(registrations);
+    let mut ends: Vec<u128> = vec![];
+    for prefix in &allocations {
+        let size = if v6 { 1 << (64 - prefix.length()) } else { prefix.range().size_less_one() + 1 };
+        ends.push(ends.last().copied().unwrap_or(0) + size);
+    }
+    let total = ends.last().copied().unwrap_or(0);
+    let mut known: std::collections::HashSet<(u128, u128)> = std::collections::HashSet::new();
+    while rows.len() < registrations {
+        let at = rng.u128(..total);
+        let allocation = allocations[ends.partition_point(|&end| end <= at)];
+        let length = pick(&mut rng, if v6 { &CUSTOMERS6 } else { &CUSTOMERS4 });
+        if length <= allocation.length() {
+            continue;
+        }
+        let family = allocation.family();
+        let hosts = family.highest_bits() >> length;
+        let inside = allocation.range().size_less_one();
+        let first = allocation.first().bits() | rng.u128(..) & inside & !hosts;
+        let mut last = first | hosts;
+        if !v6 && rng.u32(..100) < 5 {
+            last = (first + rng.u128(1..400)).min(allocation.last().bits());
+        }
+        if known.insert((first, last)) {
+            let ends = (Address::from_bits(family, first), Address::from_bits(family, last));
+            rows.push((Range::new(ends.0, ends.1).expect("first is not after last"), Role::User));
+        }
+    }
+    let registrations = rows.into_iter().zip(0..).map(|((range, role), line)| Registration {
+        owner: rng.u32(..OWNERS),
+        key: Key::Range(range),
+        role,
+        verified: None,
+        valid_from: None,
+        valid_until: None,
+        source: 0,
+        line,
+    });
+    Register {
+        registrations: registrations.collect(),
+        owners: owners.collect(),
+        sources: vec!["bench.csv".into()],
+    }
+}
+
+fn ranges(register: &Register) -> impl Iterator<Item = (Range, u32)> + '_ {
+    register.registrations.iter().zip(0..).filter_map(|(row, number)| match row.key {
+        Key::Range(range) => Some((range, number)),
+        _ => None,
+    })
+}
+
+/// The rivals, with the number of the registration as the value; of equal pieces the first stays.
+fn tries4(register: &Register) -> (Poptrie<(u32, u8), u32>, PrefixMap<(u32, u8), u32>) {
+    let mut map = PrefixMap::new();
+    for (range, number) in ranges(register) {
+        for piece in range.pieces() {
+            map.entry((piece.first().bits() as u32, piece.length())).or_insert(number);
+        }
+    }
+    (map.iter().map(|(prefix, &number)| (prefix, number)).collect(), map)
+}
+
+fn tries6(register: &Register) -> (Poptrie<(u128, u8), u32>, PrefixMap<(u128, u8), u32>) {
+    let mut map = PrefixMap::new();
+    for (range, number) in ranges(register) {
+        for piece in range.pieces() {
+            map.entry((piece.first().bits(), piece.length())).or_insert(number);
+        }
+    }
+    (map.iter().map(|(prefix, &number)| (prefix, number)).collect(), map)
+}
+
+/// Public addresses, anywhere.
+fn uniform4(rng: &mut Rng) -> Vec<u32> {
+    let public = std::iter::repeat_with(|| rng.u32(..)).filter(|&bits| Address::v4(bits).special().is_none());
+    public.take(LOOKUPS).collect()
+}
+
+/// Addresses inside registrations, each registration as likely as another.
+fn registered(register: &Register, rng: &mut Rng) -> Vec<u128> {
+    let rows = &register.registrations;
+    let address = || match rows[rng.usize(..rows.len())].key {
+        Key::Range(range) => {
+            range.first().bits() + (rng.u128(..) & range.size_less_one()).min(range.size_less_one())
+        }
+        _ => 0,
+    };
+    std::iter::repeat_with(address).take(LOOKUPS).collect()
+}
+
+/// Runs one contender over all addresses; it returns how many it found.
+fn run<A>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    addresses: &[A],
+    found: usize,
+    lookup: impl Fn(&[A]) -> usize,
+) {
+    assert_eq!(lookup(addresses), found, "{name} finds others");
+    group.bench_function(name, |bencher| bencher.iter(|| lookup(black_box(addresses))));
+}
+
+fn count<A: Copy>(holds: impl Fn(A) -> bool) -> impl Fn(&[A]) -> usize {
+    move |addresses| addresses.iter().filter(|&&address| holds(address)).count()
+}
+
+/// Adds up the numbers found, so that each must be there in full.
+fn sum<A: Copy>(find: impl Fn(A) -> Option<u32>) -> impl Fn(&[A]) -> usize {
+    move |addresses| {
+        let (mut found, mut sum) = (0, 0u32);
+        for &address in addresses {
+            if let Some(number) = find(address) {
+                found += 1;
+                sum = sum.wrapping_add(number);
+            }
+        }
+        black_box(sum);
+        found
+    }
+}
+
+fn group<'c>(criterion: &'c mut Criterion, name: String) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(LOOKUPS as u64));
+    group
+}
+
+fn lookups4(criterion: &mut Criterion) {
+    for registrations in [10_000, 100_000, 1_000_000] {
+        let register = register(registrations, false);
+        let index = Index::build(&register).expect("it fits");
+        let finder = index.finder();
+        let (poptrie, trie) = tries4(&register);
+        let mut rng = Rng::with_seed(1);
+
+        let addresses = uniform4(&mut rng);
+        let found = addresses.iter().filter(|&&bits| index.holds(Address::v4(bits))).count();
+        let mut uniform = group(criterion, format!("uniform_v4/{registrations}"));
+        run(&mut uniform, "holds", &addresses, found, count(|bits| finder.holds_v4(bits)));
+        run(&mut uniform, "holds in batches", &addresses, found, |addresses: &[u32]| {
+            addresses.chunks(64).map(|chunk| finder.holds_v4_batch(chunk).count_ones() as usize).sum()
+        });
+        run(
+            &mut uniform,
+            "registration",
+            &addresses,
+            found,
+            sum(|bits| finder.registration(Address::v4(bits))),
+        );
+        run(&mut uniform, "poptrie", &addresses, found, sum(|bits: u32| poptrie.lookup(bits).copied()));
+        run(
+            &mut uniform,
+            "prefix-trie",
+            &addresses,
+            found,
+            sum(|bits| trie.get_lpm(&(bits, 32)).map(|found| *found.1)),
+        );
+        uniform.finish();
+
+        let addresses: Vec<u32> =
+            registered(&register, &mut rng).into_iter().map(|bits| bits as u32).collect();
+        let mut held = group(criterion, format!("registered_v4/{registrations}"));
+        run(&mut held, "holds in batches", &addresses, LOOKUPS, |addresses: &[u32]| {
+            addresses.chunks(64).map(|chunk| finder.holds_v4_batch(chunk).count_ones() as usize).sum()
+        });
+        run(
+            &mut held,
+            "registration",
+            &addresses,
+            LOOKUPS,
+            sum(|bits| finder.registration(Address::v4(bits))),
+        );
+        run(&mut held, "poptrie", &addresses, LOOKUPS, sum(|bits: u32| poptrie.lookup(bits).copied()));
+        run(
+            &mut held,
+            "prefix-trie",
+            &addresses,
+            LOOKUPS,
+            sum(|bits| trie.get_lpm(&(bits, 32)).map(|found| *found.1)),
+        );
+        let owner = |bits| finder.most_specific(Address::v4(bits)).map(|claim| claim.owner.0);
+        run(&mut held, "most specific, read", &addresses, LOOKUPS, sum(owner));
+        let owners =
+            |bits| finder.covering(Address::v4(bits)).map(|claim| claim.owner.0).reduce(u32::wrapping_add);
+        run(&mut held, "all covering, read", &addresses, LOOKUPS, sum(owners));
+        let values = |bits| trie.cover_values(&(bits, 32)).copied().reduce(u32::wrapping_add);
+        run(&mut held, "all covering, prefix-trie", &addresses, LOOKUPS, sum(values));
+        held.finish();
+    }
+}
+
+fn lookups6(criterion: &mut Criterion) {
+    for registrations in [10_000, 100_000, 1_000_000] {
+        let register = register(registrations, true);
+        let index = Index::build(&register).expect("it fits");
+        let finder = index.finder();
+        let (poptrie, trie) = tries6(&register);
+        let mut rng = Rng::with_seed(2);
+
+        // What a dump holds: addresses of other networks in the same /16s.
+        let addresses: Vec<u128> = (0..LOOKUPS).map(|_| 0x2a00u128 << 112 | rng.u128(..) >> 13).collect();
+        let found = addresses.iter().filter(|&&bits| index.holds(Address::v6(bits))).count();
+        let mut uniform = group(criterion, format!("uniform_v6/{registrations}"));
+        run(&mut uniform, "holds", &addresses, found, count(|bits| finder.holds_v6(bits)));
+        run(&mut uniform, "holds in batches", &addresses, found, |addresses: &[u128]| {
+            addresses.chunks(64).map(|chunk| finder.holds_v6_batch(chunk).count_ones() as usize).sum()
+        });
+        run(&mut uniform, "poptrie", &addresses, found, sum(|bits: u128| poptrie.lookup(bits).copied()));
+        run(
+            &mut uniform,
+            "prefix-trie",
+            &addresses,
+            found,
+            sum(|bits| trie.get_lpm(&(bits, 128)).map(|found| *found.1)),
+        );
+        uniform.finish();
+
+        let addresses = registered(&register, &mut rng);
+        let mut held = group(criterion, format!("registered_v6/{registrations}"));
+        run(
+            &mut held,
+            "registration",
+            &addresses,
+            LOOKUPS,
+            sum(|bits| finder.registration(Address::v6(bits))),
+        );
+        run(&mut held, "poptrie", &addresses, LOOKUPS, sum(|bits: u128| poptrie.lookup(bits).copied()));
+        run(
+            &mut held,
+            "prefix-trie",
+            &addresses,
+            LOOKUPS,
+            sum(|bits| trie.get_lpm(&(bits, 128)).map(|found| *found.1)),
+        );
+        let owner = |bits| finder.most_specific(Address::v6(bits)).map(|claim| claim.owner.0);
+        run(&mut held, "most specific, read", &addresses, LOOKUPS, sum(owner));
+        let owners =
+            |bits| finder.covering(Address::v6(bits)).map(|claim| claim.owner.0).reduce(u32::wrapping_add);
+        run(&mut held, "all covering, read", &addresses, LOOKUPS, sum(owners));
+        held.finish();
+    }
+}
+
+/// Building from a register in memory, writing, opening; and the room that a registration takes.
+fn build_and_open(criterion: &mut Criterion) {
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    for (registrations, v6) in [(100_000, false), (1_000_000, false), (1_000_000, true)] {
+        let register = register(registrations, v6);
+        let path = directory.path().join("owners.dwi");
+        let index = Index::build(&register).expect("it fits");
+        index.write(&path).expect("the scratch directory can be written");
+        let counts = index.counts();
+        let bytes = (counts.bytes - counts.text_bytes) as f64 / counts.registrations as f64;
+        println!(
+            "{registrations} registrations, v6 {v6}: {} bytes, {bytes:.1} a registration without texts",
+            counts.bytes
+        );
+        let mut timed = criterion
+            .benchmark_group(format!("{}/{registrations}", if v6 { "index_v6" } else { "index_v4" }));
+        timed
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(500))
+            .measurement_time(Duration::from_secs(3));
+        timed.bench_function("build", |bencher| {
+            bencher.iter_batched(
+                || (),
+                |()| Index::build(&register).expect("it fits"),
+                BatchSize::PerIteration,
+            );
+        });
+        timed.bench_function("open", |bencher| {
+            bencher.iter(|| Index::open(&path).expect("it was just written"))
+        });
+        timed.finish();
+    }
+}
+
+criterion_group!(benches, lookups4, lookups6, build_and_open);
+criterion_main!(benches);
