@@ -292,6 +292,8 @@ fn lookups4(criterion: &mut Criterion) {
         let owners =
             |bits| finder.covering(Address::v4(bits)).map(|claim| claim.owner.0).reduce(u32::wrapping_add);
         run(&mut held, "all covering, read", &addresses, LOOKUPS, sum(owners));
+        let numbers = |bits| finder.registrations(Address::v4(bits)).reduce(u32::wrapping_add);
+        run(&mut held, "all covering", &addresses, LOOKUPS, sum(numbers));
         let values = |bits| trie.cover_values(&(bits, 32)).copied().reduce(u32::wrapping_add);
         run(&mut held, "all covering, prefix-trie", &addresses, LOOKUPS, sum(values));
         held.finish();
@@ -346,6 +348,8 @@ fn lookups6(criterion: &mut Criterion) {
         let owners =
             |bits| finder.covering(Address::v6(bits)).map(|claim| claim.owner.0).reduce(u32::wrapping_add);
         run(&mut held, "all covering, read", &addresses, LOOKUPS, sum(owners));
+        let numbers = |bits| finder.registrations(Address::v6(bits)).reduce(u32::wrapping_add);
+        run(&mut held, "all covering", &addresses, LOOKUPS, sum(numbers));
         held.finish();
     }
 }

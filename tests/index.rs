@@ -847,15 +847,15 @@ fn an_index_that_cannot_be_written_leaves_nothing_behind() {
 
 /// What opening a file of these bytes says.
 fn open_bytes(bytes: &[u8]) -> Result<Index, OpenError> {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a scratch directory");
     let path = directory.path().join("owners.dwi");
-    std::fs::write(&path, bytes).unwrap();
+    std::fs::write(&path, bytes).expect("the scratch directory can be written");
     Index::open(&path)
 }
 
 fn bytes_of(register: &Register) -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::read(saved(&build(register), directory.path())).unwrap()
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    std::fs::read(saved(&build(register), directory.path())).expect("it was just written")
 }
 
 #[test]
@@ -965,7 +965,7 @@ fn check_forged(bytes: &[u8], at: usize, value: u8, addresses: &[Address]) -> bo
     told += index.domains().count() + index.asns().count() + index.claims().count();
     told += Coverage::of(&index).ipv6().count() + index.source_names().count();
     assert!(told < 10_000_000);
-    if at % 64 == 0 {
+    if at.is_multiple_of(64) {
         // Costs a build. Either answer is right: the forgery may be of what nothing depends on.
         let _ = index.verify();
     }

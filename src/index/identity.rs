@@ -15,10 +15,10 @@
 
 use std::collections::HashMap;
 
-use super::build::{Ranks, Sorted};
-use crate::moment::Day;
+use super::layout::TermsRow;
+use super::order::{Entry, Ranks, Sorted};
 use crate::net::{self, Prefix};
-use crate::register::{Key, Owner, Register, Registration, Role};
+use crate::register::{Key, Owner, Register};
 
 /// The id of the index of this register.
 pub(super) fn of_register(register: &Register, sorted: &Sorted, ranks: &Ranks) -> [u8; 32] {
@@ -31,19 +31,31 @@ pub(super) fn of_register(register: &Register, sorted: &Sorted, ranks: &Ranks) -
     for (&position, canonical) in ranks.order.iter().zip(0..) {
         push_owner(&mut id, &register.owners[position as usize], canonical, ranks);
     }
-    let all = &register.registrations;
-    let places = source_places(all, register.sources.len());
-    let turns = turns(all, sorted, ranks);
-    let mut push = |at: u32| {
-        let registration = &all[at as usize];
-        push_registration(&mut id, registration, ranks);
-        id.number(u64::from(places[usize::from(registration.source)]));
-        id.number(u64::from(turns.get(&at).copied().unwrap_or(0)));
-    };
-    sorted.v4.iter().for_each(|&(_, _, at)| push(at));
-    sorted.v6.iter().for_each(|&(_, _, at)| push(at));
-    sorted.domains.iter().for_each(|&at| push(at));
-    sorted.asns.iter().for_each(|&at| push(at));
+    let places = source_places(&sorted.terms, register.sources.len());
+    let turns = turns(register, sorted, ranks);
+    let mut hash = Rest { terms: &sorted.terms, places, turns };
+    for entry in &sorted.v4 {
+        id.addresses(4, u128::from(entry.key.0), u128::from(entry.key.1));
+        hash.push(&mut id, entry);
+    }
+    for entry in &sorted.v6 {
+        id.addresses(6, entry.key.0, entry.key.1);
+        hash.push(&mut id, entry);
+    }
+    for entry in sorted.domains.iter().chain(&sorted.asns) {
+        match &register.registrations[entry.at as usize].key {
+            Key::Domain(domain) => {
+                id.number(1);
+                id.text(domain);
+            }
+            Key::Asn(asn) => {
+                id.number(2);
+                id.number(u64::from(asn.0));
+            }
+            Key::Range(_) => {}
+        }
+        hash.push(&mut id, entry);
+    }
     id.finish()
 }
 
@@ -62,72 +74,69 @@ fn push_owner(id: &mut Id, owner: &Owner, canonical: u32, ranks: &Ranks) {
     id.number(members.iter().take_while(|&&member| member != canonical).count() as u64);
 }
 
-fn push_registration(id: &mut Id, registration: &Registration, ranks: &Ranks) {
-    match &registration.key {
-        Key::Range(range) => {
-            id.number(u64::from(range.first().family().address_bits()));
-            id.bytes(&range.first().bits().to_le_bytes());
-            id.bytes(&range.last().bits().to_le_bytes());
-        }
-        Key::Domain(domain) => {
-            id.number(1);
-            id.text(domain);
-        }
-        Key::Asn(asn) => {
-            id.number(2);
-            id.number(u64::from(asn.0));
-        }
-    }
-    id.number(registration.role as u64);
-    id.number(u64::from(ranks.rank[registration.owner as usize]));
-    for day in [registration.valid_from, registration.valid_until, registration.verified] {
-        id.number(day.map_or(0, |day: Day| u64::from(day.number() as u32) + 1));
+/// What is hashed of a registration besides its key.
+struct Rest<'s> {
+    terms: &'s [TermsRow],
+    places: Vec<u32>,
+    turns: HashMap<u32, u32>,
+}
+
+impl Rest<'_> {
+    fn push<K>(&mut self, id: &mut Id, entry: &Entry<K>) {
+        let terms = &self.terms[entry.terms as usize];
+        let turn = self.turns.get(&entry.at).copied().unwrap_or(0);
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&entry.owner.to_le_bytes());
+        bytes[4..8].copy_from_slice(&terms.valid_from.get().to_le_bytes());
+        bytes[8..12].copy_from_slice(&terms.valid_until.get().to_le_bytes());
+        bytes[12..16].copy_from_slice(&terms.verified.get().to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.places[usize::from(terms.source.get())].to_le_bytes());
+        bytes[20..24].copy_from_slice(&turn.to_le_bytes());
+        bytes[24] = terms.role;
+        id.bytes(&bytes);
     }
 }
 
 /// The place of each source among those that have registrations.
-fn source_places(all: &[Registration], sources: usize) -> Vec<u32> {
-    let highest = all.iter().map(|registration| usize::from(registration.source) + 1).max().unwrap_or(0);
+fn source_places(terms: &[TermsRow], sources: usize) -> Vec<u32> {
+    let highest = terms.iter().map(|terms| usize::from(terms.source.get()) + 1).max().unwrap_or(0);
     let mut used = vec![false; sources.max(highest)];
-    for registration in all {
-        used[usize::from(registration.source)] = true;
+    for terms in terms {
+        used[usize::from(terms.source.get())] = true;
     }
     let mut next = 0;
-    used.into_iter()
-        .map(|used| {
-            let place = next;
-            next += u32::from(used);
-            place
-        })
-        .collect()
+    let place = |used: bool| {
+        let place = next;
+        next += u32::from(used);
+        place
+    };
+    used.into_iter().map(place).collect()
 }
 
 /// The turns that are not 0, by position in the register.
-fn turns(all: &[Registration], sorted: &Sorted, ranks: &Ranks) -> HashMap<u32, u32> {
-    let mut turns = HashMap::new();
-    let mut claims: Vec<Claim> = Vec::new();
-    let ranges = sorted.v4.iter().map(|&(first, last, at)| (u128::from(first), u128::from(last), at));
-    push_claims(&mut claims, 0, ranges, all, ranks);
-    push_claims(&mut claims, 1, sorted.v6.iter().copied(), all, ranks);
-    let named = |at: &u32| (0, 0, *at);
+fn turns(register: &Register, sorted: &Sorted, ranks: &Ranks) -> HashMap<u32, u32> {
+    let mut claims = Claims { claims: Vec::new(), terms: &sorted.terms, ranks };
+    sorted
+        .v4
+        .iter()
+        .for_each(|entry| claims.push(0, u128::from(entry.key.0), u128::from(entry.key.1), entry));
+    sorted.v6.iter().for_each(|entry| claims.push(1, entry.key.0, entry.key.1, entry));
+    let key = |entry: &Entry<()>| &register.registrations[entry.at as usize].key;
     for names in [&sorted.domains, &sorted.asns] {
-        // Equal keys are neighbours; their position stands in for an address.
-        let same = |a: &u32, b: &u32| all[*a as usize].key == all[*b as usize].key;
-        for (group, kind) in names.chunk_by(same).zip(2u128..) {
-            push_claims(&mut claims, kind, group.iter().map(named), all, ranks);
+        // Equal keys are neighbours; each gets a kind of its own, so that others do not touch it.
+        for group in names.chunk_by(|a, b| key(a) == key(b)) {
+            group.iter().for_each(|entry| claims.push(2 + group[0].at, 0, 0, entry));
         }
-        settle(&mut claims, &mut turns);
     }
-    settle(&mut claims, &mut turns);
-    turns
+    claims.settle()
 }
 
 /// What decides whether line numbers can: equal but for the addresses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
-    kind: u128,
+    kind: u32,
     organisation: u32,
-    role: Role,
+    role: u8,
     source: u16,
     size: u128,
     first: u128,
@@ -136,50 +145,38 @@ struct Claim {
     at: u32,
 }
 
-/// Appends the claims of organisations that have several owners; only theirs have turns.
-fn push_claims(
-    claims: &mut Vec<Claim>,
-    kind: u128,
-    ranges: impl Iterator<Item = (u128, u128, u32)>,
-    all: &[Registration],
-    ranks: &Ranks,
-) {
-    claims.extend(ranges.filter_map(|(first, last, at)| {
-        let registration = &all[at as usize];
-        let owner = ranks.rank[registration.owner as usize];
-        let organisation = ranks.organisation[owner as usize];
-        let united = ranks.members_of(organisation).len() > 1;
-        let (role, source, line) = (registration.role, registration.source, registration.line);
-        united.then_some(Claim {
-            kind,
-            organisation,
-            role,
-            source,
-            size: last - first,
-            first,
-            owner,
-            line,
-            at,
-        })
-    }));
+/// The claims of organisations that have several owners; only theirs have turns.
+struct Claims<'s> {
+    claims: Vec<Claim>,
+    terms: &'s [TermsRow],
+    ranks: &'s Ranks,
 }
 
-/// Gives the claims their turns and forgets them.
-fn settle(claims: &mut Vec<Claim>, turns: &mut HashMap<u32, u32>) {
-    claims.sort_unstable();
-    let touch = |a: &Claim, b: &Claim| {
-        (a.kind, a.organisation, a.role, a.source, a.size)
-            == (b.kind, b.organisation, b.role, b.source, b.size)
-            && b.first - a.first <= a.size
-    };
-    for rivals in claims.chunk_by_mut(touch) {
-        if rivals.iter().all(|claim| claim.owner == rivals[0].owner) {
-            continue;
+impl Claims<'_> {
+    fn push<K>(&mut self, kind: u32, first: u128, last: u128, entry: &Entry<K>) {
+        let &Entry { owner, terms, line, at, .. } = entry;
+        let organisation = self.ranks.organisation[owner as usize];
+        if self.ranks.is_united(organisation) {
+            let terms = &self.terms[terms as usize];
+            let (role, source, size) = (terms.role, terms.source.get(), last - first);
+            self.claims.push(Claim { kind, organisation, role, source, size, first, owner, line, at });
         }
-        rivals.sort_unstable_by_key(|claim| (claim.line, claim.owner, claim.first, claim.at));
-        turns.extend(rivals.iter().zip(0..).map(|(claim, turn)| (claim.at, turn)));
     }
-    claims.clear();
+
+    fn settle(mut self) -> HashMap<u32, u32> {
+        let mut turns = HashMap::new();
+        self.claims.sort_unstable();
+        let group = |claim: &Claim| (claim.kind, claim.organisation, claim.role, claim.source, claim.size);
+        let touch = |a: &Claim, b: &Claim| group(a) == group(b) && b.first - a.first <= a.size;
+        for rivals in self.claims.chunk_by_mut(touch) {
+            if rivals.iter().all(|claim| claim.owner == rivals[0].owner) {
+                continue;
+            }
+            rivals.sort_unstable_by_key(|claim| (claim.line, claim.owner, claim.first, claim.at));
+            turns.extend(rivals.iter().zip(0..).map(|(claim, turn)| (claim.at, turn)));
+        }
+        turns
+    }
 }
 
 /// The hash, fed with parts that cannot run into each other.
@@ -201,6 +198,12 @@ impl Id {
             self.hasher.update(&self.buffer);
             self.buffer.clear();
         }
+    }
+
+    fn addresses(&mut self, version: u64, first: u128, last: u128) {
+        self.number(version);
+        self.bytes(&first.to_le_bytes());
+        self.bytes(&last.to_le_bytes());
     }
 
     fn number(&mut self, number: u64) {

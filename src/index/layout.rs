@@ -10,12 +10,12 @@
 //! byte offset. The checksum is BLAKE3 over all bytes but its own 32. Texts stand in one section, cut by `TextEnds`; text 0 is
 //! the empty one and means *none*.
 //!
-//! **Registrations** stand in canonical order, IPv4 first. One takes 24 bytes in either family: an IPv6 registration keeps only the high half of a
+//! **Registrations** stand in canonical order, IPv4 first. One takes 24 bytes in either family, its next included: an IPv6 registration keeps only the high half of a
 //! prefix of /64 or shorter and its length, the rare others (longer prefixes, ranges that are no CIDR) refer to `Wide`.
 //! What repeats (role, source, dates) is kept once, in `Terms`.
 //!
 //! **Lists.** An address leads to a *node*; a node is a registration and the next node, 0 ends. Node n ≤ registrations is
-//! registration n − 1 with the `next` that stands in it, which is all that nested registrations need; other combinations, which
+//! registration n − 1 with the node in `Nexts`, which is all that nested registrations need; other combinations, which
 //! only crossing ranges cause, are in `Nodes`. Equal tails are stored once.
 //!
 //! **Tables.** A table maps 16 bits of an address to a head: sorted first keys (`Keys`, the first is always 0) and a head
@@ -80,6 +80,7 @@ pub(super) enum Section {
     Registrations4,
     Registrations6,
     Wide,
+    Nexts,
     Nodes,
     Domains,
     Asns,
@@ -113,6 +114,7 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     size_of::<Row4>(),
     size_of::<Row6>(),
     size_of::<WideRow>(),
+    4,
     size_of::<NodeRow>(),
     size_of::<KeyRow>(),
     size_of::<KeyRow>(),
@@ -192,7 +194,6 @@ pub(super) struct TermsRow {
 pub(super) struct Row4 {
     pub(super) first: U32,
     pub(super) last: U32,
-    pub(super) next: U32,
     pub(super) owner: U32,
     pub(super) terms: U32,
     pub(super) line: U32,
@@ -203,7 +204,6 @@ pub(super) struct Row4 {
 #[repr(C)]
 pub(super) struct Row6 {
     pub(super) high: U64,
-    pub(super) next: U32,
     pub(super) owner: U32,
     /// `terms << 8 | length`
     pub(super) terms_and_length: U32,

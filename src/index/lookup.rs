@@ -67,6 +67,7 @@ struct Rows<'i> {
     rows4: &'i [Row4],
     rows6: &'i [Row6],
     wide: &'i [WideRow],
+    nexts: &'i [U32],
     nodes: &'i [NodeRow],
     terms: &'i [TermsRow],
 }
@@ -160,14 +161,28 @@ impl<'i> Finder<'i> {
     #[inline]
     #[must_use]
     pub fn registration(&self, address: Address) -> Option<u32> {
-        self.rows.registration_of(self.head(address))
+        self.rows.step(self.head(address)).map(|(registration, _)| registration)
+    }
+
+    /// The numbers of all registrations that hold the address, in the order of [`covering`](Self::covering), without reading them.
+    #[inline]
+    #[must_use]
+    pub fn registrations(&self, address: Address) -> Registrations<'i> {
+        Registrations { node: self.head(address), rows: self.rows }
+    }
+
+    /// The registration with this number; `None` if it is not one of addresses of this index.
+    #[inline]
+    #[must_use]
+    pub fn claim(&self, registration: u32) -> Option<Claim> {
+        self.rows.claim(registration)
     }
 
     /// The most specific registration that holds the address (the first of [`covering`](Self::covering)).
     #[inline]
     #[must_use]
     pub fn most_specific(&self, address: Address) -> Option<Claim> {
-        self.rows.claim_at(self.head(address)).map(|(claim, _)| claim)
+        self.rows.claim(self.registration(address)?)
     }
 
     /// All registrations that hold the address: fewest addresses first; equal sizes by source, then line, then canonical order.
@@ -267,53 +282,44 @@ impl<'i> Rows<'i> {
             rows4: index.section(Section::Registrations4),
             rows6: index.section(Section::Registrations6),
             wide: index.section(Section::Wide),
+            nexts: index.section(Section::Nexts),
             nodes: index.section(Section::Nodes),
             terms: index.section(Section::Terms),
         }
     }
 
-    /// The number of the registration of a node; `None` for node 0.
+    /// The number of the registration of a node, and the next node; `None` for node 0.
     #[inline]
-    fn registration_of(&self, node: u32) -> Option<u32> {
+    fn step(&self, node: u32) -> Option<(u32, u32)> {
         let at = node.checked_sub(1)?;
-        match (at as usize).checked_sub(self.rows4.len() + self.rows6.len()) {
-            None => Some(at),
-            Some(extra) => self.nodes.get(extra).map(|node| node.registration.get()),
+        match self.nexts.get(at as usize) {
+            Some(next) => Some((at, next.get())),
+            None => {
+                let node = self.nodes.get(at as usize - self.nexts.len())?;
+                Some((node.registration.get(), node.next.get()))
+            }
         }
     }
 
-    /// The registration of a node and the next node; `None` for node 0.
+    /// A registration by its number.
     #[inline]
-    fn claim_at(&self, node: u32) -> Option<(Claim, u32)> {
-        let mut registration = node.checked_sub(1)? as usize;
-        let mut next = None;
-        if registration >= self.rows4.len() + self.rows6.len() {
-            let node = self.nodes.get(registration - self.rows4.len() - self.rows6.len())?;
-            registration = node.registration.get() as usize;
-            next = Some(node.next.get());
-        }
-        let (claim, own) = self.claim(registration)?;
-        Some((claim, next.unwrap_or(own)))
-    }
-
-    /// A registration and the next of its own node.
-    #[inline]
-    fn claim(&self, registration: usize) -> Option<(Claim, u32)> {
-        let (range, owner, terms, line, next) = match self.rows4.get(registration) {
+    fn claim(&self, registration: u32) -> Option<Claim> {
+        let at = registration as usize;
+        let (range, owner, terms, line) = match self.rows4.get(at) {
             Some(row) => {
                 let range = Range::new(Address::v4(row.first.get()), Address::v4(row.last.get()))?;
-                (range, row.owner.get(), row.terms.get(), row.line.get(), row.next.get())
+                (range, row.owner.get(), row.terms.get(), row.line.get())
             }
             None => {
-                let row = self.rows6.get(registration - self.rows4.len())?;
+                let row = self.rows6.get(at - self.rows4.len())?;
                 let (first, last) = self.ends6(row)?;
                 let range = range_of(Family::V6, first, last)?;
-                (range, row.owner.get(), row.terms_and_length.get() >> 8, row.line.get(), row.next.get())
+                (range, row.owner.get(), row.terms_and_length.get() >> 8, row.line.get())
             }
         };
         let terms = Terms::read(self.terms.get(terms as usize)?);
-        let claim = Claim {
-            registration: registration as u32,
+        Some(Claim {
+            registration,
             owner: OwnerIx(owner),
             role: terms.role,
             range,
@@ -322,8 +328,7 @@ impl<'i> Rows<'i> {
             verified: terms.verified,
             source: terms.source,
             line,
-        };
-        Some((claim, next))
+        })
     }
 
     /// The first and last address of an IPv6 registration.
@@ -339,19 +344,19 @@ impl<'i> Rows<'i> {
     }
 
     /// The numbers of the registrations that start in a range.
-    fn starting_in(&self, range: Range) -> std::ops::Range<usize> {
+    fn starting_in(&self, range: Range) -> std::ops::Range<u32> {
         let (first, last) = (range.first().bits(), range.last().bits());
         match range.family() {
             Family::V4 => {
                 let start = self.rows4.partition_point(|row| u128::from(row.first.get()) < first);
                 let end = self.rows4.partition_point(|row| u128::from(row.first.get()) <= last);
-                start..end
+                start as u32..end as u32
             }
             Family::V6 => {
                 let first_of = |row: &Row6| self.ends6(row).map_or(0, |(first, _)| first);
                 let start = self.rows6.partition_point(|row| first_of(row) < first);
                 let end = self.rows6.partition_point(|row| first_of(row) <= last);
-                self.rows4.len() + start..self.rows4.len() + end
+                (self.rows4.len() + start) as u32..(self.rows4.len() + end) as u32
             }
         }
     }
@@ -384,6 +389,24 @@ impl Terms {
     }
 }
 
+/// The numbers of the registrations that hold an address, most specific first.
+#[derive(Clone)]
+pub struct Registrations<'i> {
+    node: u32,
+    rows: Rows<'i>,
+}
+
+impl Iterator for Registrations<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        let (registration, next) = self.rows.step(self.node)?;
+        self.node = next;
+        Some(registration)
+    }
+}
+
 /// The registrations that hold an address, most specific first.
 #[derive(Clone)]
 pub struct Covering<'i> {
@@ -396,9 +419,9 @@ impl Iterator for Covering<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Claim> {
-        let (claim, next) = self.rows.claim_at(self.node)?;
+        let (registration, next) = self.rows.step(self.node)?;
         self.node = next;
-        Some(claim)
+        self.rows.claim(registration)
     }
 }
 
@@ -420,14 +443,11 @@ pub(super) fn inside(index: &Index, prefix: Prefix) -> impl Iterator<Item = Clai
     let rows = Rows::new(index);
     rows.starting_in(whole)
         .filter_map(move |registration| rows.claim(registration))
-        .map(|(claim, _)| claim)
         .filter(move |claim| whole.contains(claim.range) && claim.range != whole)
 }
 
 /// The registrations of addresses, in canonical order.
 pub(super) fn claims(index: &Index) -> impl Iterator<Item = Claim> + '_ {
     let rows = Rows::new(index);
-    (0..rows.rows4.len() + rows.rows6.len())
-        .filter_map(move |registration| rows.claim(registration))
-        .map(|(claim, _)| claim)
+    (0..rows.nexts.len() as u32).filter_map(move |registration| rows.claim(registration))
 }

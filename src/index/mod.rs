@@ -24,8 +24,8 @@
 //! What it promises: a lookup answers as [`naive`], the linear search, does; an opened file is validated whole, cannot change any more, and
 //! no damage to it makes a lookup panic. What it does not do: change. A new register is a new index.
 //!
-//! Inside: `build` puts the register in canonical order, `flatten` makes the intervals and lists, `tables` lays them out,
-//! `layout` tells the format, `file` writes and opens, `validate` checks, `lookup` finds, `walk` reads the intervals back,
+//! Inside: `order` puts the register in canonical order, `flatten` makes the intervals and lists, `place` and `tables` lay them out,
+//! `build` puts all together, `layout` tells the format, `file` writes and opens, `validate` checks, `lookup` finds, `walk` reads the intervals back,
 //! `identity` makes the id; [`Coverage`] and [`Difference`] tell what an index covers and what changed.
 
 mod build;
@@ -39,6 +39,8 @@ mod identity;
 mod layout;
 mod lookup;
 pub mod naive;
+mod order;
+mod place;
 mod tables;
 mod validate;
 mod verify;
@@ -59,7 +61,7 @@ pub use coverage::Coverage;
 pub use diff::{Change, ChangeKind, Difference};
 pub use errors::{BuildError, OpenError, WriteError};
 pub use layout::{INDEX_BYTES_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, TERMS_MAX, VERSION};
-pub use lookup::{Claim, Covering, Finder};
+pub use lookup::{Claim, Covering, Finder, Registrations};
 
 use layout::{Header, SECTIONS, Section};
 

@@ -184,11 +184,10 @@ impl Ranges {
             check((at < self.v4) == (next < self.v4), "a list mixes IPv4 and IPv6")?;
             check(order.precedes(at, next), "a list is out of order")
         };
-        for (row, at) in order.rows4.iter().zip(0..) {
-            link(at, row.next.get())?;
-        }
-        for (row, at) in order.rows6.iter().zip(self.v4..) {
-            link(at, row.next.get())?;
+        let nexts = index.section::<U32>(Section::Nexts);
+        check(nexts.len() == self.all, "nexts are missing")?;
+        for (next, at) in nexts.iter().zip(0..) {
+            link(at, next.get())?;
         }
         for (node, number) in extra.iter().zip(self.all as u32 + 1..) {
             let at = registration(number).ok_or("a node has no registration")?;

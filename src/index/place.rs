@@ -1,0 +1,90 @@
+//! The lookup structures of both families, from intervals: directories, bitmaps, tables.
+
+use std::collections::HashMap;
+
+use roaring::RoaringBitmap;
+use zerocopy::little_endian::{U16, U32, U64};
+
+use super::coverage;
+use super::errors::BuildError;
+use super::layout::{BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow};
+use super::tables::Tables;
+
+/// The lookup structures of both families.
+pub(super) struct Placed {
+    pub(super) tables: Tables,
+    pub(super) directory4: Vec<U32>,
+    pub(super) blocks4: Vec<U64>,
+    pub(super) directory6: Vec<U16>,
+    pub(super) blocks6: Vec<BlockRow>,
+    pub(super) bitmaps6: Vec<U64>,
+}
+
+/// Lays out the intervals of both families.
+pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Result<Placed, BuildError> {
+    let mut tables = Tables::new();
+    let directory4 = tables.directory4(intervals4);
+    let blocks4 = coverage::blocks4(intervals4);
+    let mut words4 = vec![U64::new(0); BLOCKS4_WORDS];
+    for block in blocks4 {
+        words4[block as usize >> 6] |= U64::new(1 << (block & 63));
+    }
+    let mut placed = Placed {
+        tables,
+        directory4,
+        blocks4: words4,
+        directory6: Vec::new(),
+        blocks6: Vec::new(),
+        bitmaps6: Vec::new(),
+    };
+    place6(&mut placed, intervals6);
+    placed.tables.finish();
+    if placed.tables.slots.len() >= 1 << 28 {
+        return Err(BuildError::TooMany { what: "lookup slots", max: 1 << 28 });
+    }
+    Ok(placed)
+}
+
+/// Lays out the IPv6 intervals; /16s that look alike (those that hold nothing, those of one wide registration) share a block.
+fn place6(placed: &mut Placed, intervals: &[(u128, u32)]) {
+    let coverage = coverage::blocks6(intervals);
+    let (mut none, mut all) = (None, None);
+    let mut blocks = HashMap::new();
+    let mut rest = intervals;
+    let mut head = 0;
+    for high in 0..1u32 << 16 {
+        let count = rest.iter().take_while(|&&(first, _)| (first >> 112) as u32 == high).count();
+        let (here, after) = rest.split_at(count);
+        rest = after;
+        let inner = match *here {
+            [] => head,
+            [(first, head)] if first.trailing_zeros() >= 112 => head,
+            _ => placed.tables.nest(here, 96, head),
+        };
+        head = here.last().map_or(head, |&(_, head)| head);
+        let bitmap = match coverage.range_cardinality(high << 16..=high << 16 | 0xffff) {
+            0 => *none.get_or_insert_with(|| push_bitmap6(placed, [0; BITMAP6_WORDS])),
+            0x1_0000 => *all.get_or_insert_with(|| push_bitmap6(placed, [u64::MAX; BITMAP6_WORDS])),
+            _ => push_bitmap6(placed, bitmap6(&coverage, high)),
+        };
+        let block = *blocks.entry((bitmap, inner)).or_insert_with(|| {
+            placed.blocks6.push(BlockRow { bitmap: bitmap.into(), head: inner.into() });
+            (placed.blocks6.len() - 1) as u16
+        });
+        placed.directory6.push(block.into());
+    }
+}
+
+fn push_bitmap6(placed: &mut Placed, words: [u64; BITMAP6_WORDS]) -> u32 {
+    placed.bitmaps6.extend(words.map(U64::new));
+    (placed.bitmaps6.len() / BITMAP6_WORDS - 1) as u32
+}
+
+/// One bit for each /32 of the /16 that holds anything.
+fn bitmap6(coverage: &RoaringBitmap, high: u32) -> [u64; BITMAP6_WORDS] {
+    let mut words = [0; BITMAP6_WORDS];
+    for block in coverage.range(high << 16..=high << 16 | 0xffff) {
+        words[(block & 0xffff) as usize >> 6] |= 1 << (block & 63);
+    }
+    words
+}
