@@ -8,6 +8,8 @@
 
 use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell};
 use super::format::sweep_frames;
+use super::leap::{self, Leap, Sweep};
+use super::simd::with_best;
 use super::{
     Column, Description, Field, Filter, Finding, Findings, Format, FormatError, Frame, HEAD_BYTES_MAX, Head,
     KeyKinds, Keys, Reject, Sink, Skip, Subject, Tally, Window,
@@ -679,7 +681,8 @@ impl<R: Rows> Format for Delimited<R> {
         )
     }
 
-    /// As the exact one, but for the chain that keeps hostile text from being looked at again and again.
+    /// As the exact one, but for the chain that keeps hostile text from being looked at again and again; and by leaps
+    /// where addresses alone are asked for.
     fn sweep(
         &self,
         window: Window<'_>,
@@ -688,6 +691,10 @@ impl<R: Rows> Format for Delimited<R> {
         sink: &mut dyn Sink,
         tally: &mut Tally,
     ) -> usize {
+        if let Some(column) = self.roles.address.filter(|_| leap::serves(filter.kinds())) {
+            let leap = Leap { format: self, dialect: self.table.dialect, column, window, filter };
+            return with_best(Sweep { leap, starts, sink, tally });
+        }
         let mut chain = Chain::new();
         let frame = |at| self.table.dialect.frame(window, at, &mut chain);
         sweep_frames(self, frame, window, starts, filter, sink, tally)

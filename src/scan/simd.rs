@@ -1,0 +1,328 @@
+//! Which bytes of a block are what, as bits: 64 bytes at once with AVX-512 or AVX2 where the processor has them.
+//!
+//! A [`Marker`] answers for a block of [`BLOCK_BYTES`] which bytes are newlines, quotes and delimiters, one bit each, the
+//! lowest for the first byte. [`Portable`] says how in one line; the others must answer alike and are tested against it
+//! on every byte at every place. [`with_best`] runs a piece of work with the best marker of this processor.
+//!
+//! The plain version is the loop of [`Portable`]. Departures from it:
+//! 1. A marker of a processor's feature exists only where the feature was found: its value is the proof that its
+//!    instructions may be executed, so that all of its methods are safe.
+//! 2. Work is compiled once for each marker, inside a function that names the features; else each instruction would be
+//!    a call. [`Work::run`] must therefore be `inline(always)`.
+#![allow(unsafe_code)] // the one module that names a processor's instructions
+
+/// Bytes of a block.
+pub(super) const BLOCK_BYTES: usize = 64;
+
+/// A block of text.
+pub(super) type Block = [u8; BLOCK_BYTES];
+
+/// The bytes of a block that mean something in delimited text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Marks {
+    pub(super) newlines: u64,
+    pub(super) quotes: u64,
+    pub(super) delimiters: u64,
+}
+
+/// The bytes of a text that mean something in a dotted quad.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Quad {
+    pub(super) dots: u32,
+    pub(super) digits: u32,
+}
+
+/// Marks blocks.
+pub(super) trait Marker: Copy {
+    /// The newlines, the quotes (`"`) and the bytes that are `delimiter`.
+    fn mark(self, block: &Block, delimiter: u8) -> Marks;
+
+    /// Which of 16 bytes are dots, and which are decimal digits.
+    fn quad(self, text: &[u8; 16]) -> Quad;
+
+    /// Bit i of the answer is the parity of the bits up to and with i: all between an odd one and the next, the first
+    /// included.
+    fn parity(self, bits: u64) -> u64;
+}
+
+/// Work that is compiled for each marker.
+pub(super) trait Work {
+    /// What comes of it.
+    type Output;
+    /// Does it; mark it `inline(always)`.
+    fn run(self, marker: impl Marker) -> Self::Output;
+}
+
+/// Does the work with the best marker that this processor has.
+pub(super) fn with_best<W: Work>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(marker) = x86::Avx512::found() {
+            return marker.with(work);
+        }
+        if let Some(marker) = x86::Avx2::found() {
+            return marker.with(work);
+        }
+    }
+    work.run(Portable)
+}
+
+/// Marks with what every processor has.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+impl Marker for Portable {
+    #[inline(always)]
+    fn mark(self, block: &Block, delimiter: u8) -> Marks {
+        let equal = |wanted: u8| {
+            let bit = |(at, &byte): (usize, &u8)| u64::from(byte == wanted) << at;
+            block.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+        };
+        Marks { newlines: equal(b'\n'), quotes: equal(b'"'), delimiters: equal(delimiter) }
+    }
+
+    #[inline(always)]
+    fn quad(self, text: &[u8; 16]) -> Quad {
+        let bits = |is: fn(u8) -> bool| {
+            let bit = |(at, &byte): (usize, &u8)| u32::from(is(byte)) << at;
+            text.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+        };
+        Quad { dots: bits(|byte| byte == b'.'), digits: bits(|byte| byte.is_ascii_digit()) }
+    }
+
+    #[inline(always)]
+    fn parity(self, bits: u64) -> u64 {
+        [1, 2, 4, 8, 16, 32].into_iter().fold(bits, |parity, shift| parity ^ parity << shift)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Block, Marker, Marks, Quad, Work};
+    use std::arch::x86_64::*;
+
+    /// The proof that the processor has AVX-512 F and BW, and BMI, POPCNT and PCLMULQDQ.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512(());
+
+    impl Avx512 {
+        pub(super) fn found() -> Option<Self> {
+            let found = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("pclmulqdq");
+            found.then_some(Self(()))
+        }
+
+        pub(super) fn with<W: Work>(self, work: W) -> W::Output {
+            #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
+            fn run<W: Work>(work: W, marker: Avx512) -> W::Output {
+                work.run(marker)
+            }
+            // SAFETY: `self` proves that the processor has these features.
+            unsafe { run(work, self) }
+        }
+    }
+
+    impl Marker for Avx512 {
+        #[inline(always)]
+        fn mark(self, block: &Block, delimiter: u8) -> Marks {
+            // SAFETY: `self` proves AVX-512 F and BW; the load needs no alignment and reads the 64 bytes of `block`.
+            unsafe {
+                let block = _mm512_loadu_si512(block.as_ptr().cast());
+                let equal = |wanted: u8| _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(wanted as i8));
+                Marks { newlines: equal(b'\n'), quotes: equal(b'"'), delimiters: equal(delimiter) }
+            }
+        }
+
+        #[inline(always)]
+        fn quad(self, text: &[u8; 16]) -> Quad {
+            quad(text)
+        }
+
+        #[inline(always)]
+        fn parity(self, bits: u64) -> u64 {
+            // SAFETY: `self` proves PCLMULQDQ.
+            unsafe { parity(bits) }
+        }
+    }
+
+    /// The proof that the processor has AVX2, and BMI, POPCNT and PCLMULQDQ.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2(());
+
+    impl Avx2 {
+        pub(super) fn found() -> Option<Self> {
+            let found = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("pclmulqdq");
+            found.then_some(Self(()))
+        }
+
+        pub(super) fn with<W: Work>(self, work: W) -> W::Output {
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,pclmulqdq")]
+            fn run<W: Work>(work: W, marker: Avx2) -> W::Output {
+                work.run(marker)
+            }
+            // SAFETY: `self` proves that the processor has these features.
+            unsafe { run(work, self) }
+        }
+    }
+
+    impl Marker for Avx2 {
+        #[inline(always)]
+        fn mark(self, block: &Block, delimiter: u8) -> Marks {
+            // SAFETY: `self` proves AVX2; the loads need no alignment and read the two halves of the 64 bytes of `block`.
+            unsafe {
+                let low = _mm256_loadu_si256(block.as_ptr().cast());
+                let high = _mm256_loadu_si256(block.as_ptr().add(32).cast());
+                let equal = |wanted: u8| {
+                    let wanted = _mm256_set1_epi8(wanted as i8);
+                    let bits = |half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, wanted)) as u32;
+                    u64::from(bits(high)) << 32 | u64::from(bits(low))
+                };
+                Marks { newlines: equal(b'\n'), quotes: equal(b'"'), delimiters: equal(delimiter) }
+            }
+        }
+
+        #[inline(always)]
+        fn quad(self, text: &[u8; 16]) -> Quad {
+            quad(text)
+        }
+
+        #[inline(always)]
+        fn parity(self, bits: u64) -> u64 {
+            // SAFETY: `self` proves PCLMULQDQ.
+            unsafe { parity(bits) }
+        }
+    }
+
+    /// With SSE2, which every processor of this architecture has.
+    #[inline(always)]
+    fn quad(text: &[u8; 16]) -> Quad {
+        // SAFETY: the target has SSE2; the load needs no alignment and reads the 16 bytes of `text`.
+        unsafe {
+            let text = _mm_loadu_si128(text.as_ptr().cast());
+            let digits = _mm_sub_epi8(text, _mm_set1_epi8(b'0' as i8));
+            let is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits);
+            let is_dot = _mm_cmpeq_epi8(text, _mm_set1_epi8(b'.' as i8));
+            Quad { dots: _mm_movemask_epi8(is_dot) as u32, digits: _mm_movemask_epi8(is_digit) as u32 }
+        }
+    }
+
+    /// The carryless product with all ones: each bit is added, without carries, to itself and all above.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn parity(bits: u64) -> u64 {
+        let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits as i64), _mm_set1_epi8(-1));
+        _mm_cvtsi128_si64(product) as u64
+    }
+}
+
+/// Does the same work with each marker of this processor, the portable one first.
+#[cfg(test)]
+pub(super) fn with_each<W: Work>(mut work: impl FnMut() -> W) -> Vec<W::Output> {
+    let mut outputs = vec![work().run(Portable)];
+    #[cfg(target_arch = "x86_64")]
+    {
+        outputs.extend(x86::Avx2::found().map(|marker| marker.with(work())));
+        outputs.extend(x86::Avx512::found().map(|marker| marker.with(work())));
+    }
+    outputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Mark<'b>(&'b Block, u8);
+
+    impl Work for Mark<'_> {
+        type Output = Marks;
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> Marks {
+            marker.mark(self.0, self.1)
+        }
+    }
+
+    struct ReadQuad([u8; 16]);
+
+    impl Work for ReadQuad {
+        type Output = Quad;
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> Quad {
+            marker.quad(&self.0)
+        }
+    }
+
+    #[test]
+    fn every_byte_is_a_dot_or_a_digit_or_neither_at_every_place() {
+        for (place, byte) in (0..16).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
+            let mut text = [b'x'; 16];
+            text[place] = byte;
+            let told = Quad {
+                dots: u32::from(byte == b'.') << place,
+                digits: u32::from(byte.is_ascii_digit()) << place,
+            };
+            assert!(with_each(|| ReadQuad(text)).iter().all(|quad| *quad == told), "{byte} at {place}");
+        }
+    }
+
+    struct Parity(u64);
+
+    impl Work for Parity {
+        type Output = u64;
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> u64 {
+            marker.parity(self.0)
+        }
+    }
+
+    #[test]
+    fn every_byte_is_marked_at_every_place() {
+        for delimiter in [b',', b';', b'\t', b'|'] {
+            for (place, byte) in (0..BLOCK_BYTES).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
+                let mut block = [b'.'; BLOCK_BYTES];
+                block[place] = byte;
+                let is = |wanted| u64::from(byte == wanted) << place;
+                let told = Marks { newlines: is(b'\n'), quotes: is(b'"'), delimiters: is(delimiter) };
+                for marks in with_each(|| Mark(&block, delimiter)) {
+                    assert_eq!(marks, told, "{byte} at {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn random_blocks_are_marked_alike() {
+        let seed = fastrand::u64(..);
+        eprintln!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..1000 {
+            let block = std::array::from_fn(|_| b"\n\r\",;a\x8a\xa2\0"[random.usize(..9)]);
+            let all = with_each(|| Mark(&block, b','));
+            assert!(all.iter().all(|marks| *marks == all[0]), "{block:?}");
+        }
+    }
+
+    #[test]
+    fn parity_is_counted_bit_by_bit() {
+        let seed = fastrand::u64(..);
+        eprintln!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let ones = (0..64).map(|bit| 1 << bit);
+        for bits in ones.chain([0, !0]).chain((0..1000).map(|_| random.u64(..))).collect::<Vec<u64>>() {
+            let up_to = |bit: u32| (bits << (63 - bit)).count_ones() % 2;
+            let told = (0..64).map(|bit| u64::from(up_to(bit)) << bit).sum::<u64>();
+            for parity in with_each(|| Parity(bits)) {
+                assert_eq!(parity, told, "{bits:#x}");
+            }
+        }
+    }
+}
