@@ -203,7 +203,7 @@ pub struct Finding<'r> {
     pub identifier: Option<Cow<'r, str>>,
     /// A Shadowserver type that the table does not know.
     pub unknown_type: bool,
-    /// RSIT type where format or type says it; else the feed's.
+    /// RSIT type, where the format or the report type says it; the feed's own replaces it.
     pub classification: Option<&'static str>,
     /// As written.
     pub severity: Option<Cow<'r, str>>,

@@ -114,7 +114,7 @@ impl Ending {
             status: output.status,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            log,
+            log: joined(log),
         }
     }
 
@@ -131,6 +131,25 @@ impl Ending {
             }
         }
     }
+}
+
+/// A call during which another thread was heard is printed in two parts; here they are one line again, where it ended.
+fn joined(log: Vec<String>) -> Vec<String> {
+    let mut begun = BTreeMap::<String, String>::new();
+    let mut lines = Vec::with_capacity(log.len());
+    for line in log {
+        let thread: String = line.chars().take_while(char::is_ascii_digit).collect();
+        if let Some(start) = line.strip_suffix("<unfinished ...>") {
+            begun.insert(thread, start.trim_end().to_owned());
+        } else if let (true, Some((_, end))) = (line.contains("<... "), line.split_once(" resumed>")) {
+            lines.push(begun.remove(&thread).unwrap_or_default() + end);
+        } else {
+            lines.push(line);
+        }
+    }
+    // What a kill interrupted has no second part.
+    lines.extend(begun.into_values());
+    lines
 }
 
 /// The points of a trace that touch `place`, by their number within their name and thread; each once.
