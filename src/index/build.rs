@@ -14,8 +14,8 @@ use super::errors::BuildError;
 use super::flatten::{Bits, Lists, Piece, flatten};
 use super::identity;
 use super::layout::{
-    self, CHECKSUM_AT, DETAIL, Extent, Header, IN_WIDE, KeyRow, MAGIC, NO_CONSTITUENCY, NodeRow, OWNERS_MAX,
-    OwnerRow, REGISTRATIONS_MAX, Row4, Row6, SECTIONS, Section, TermsRow, VERSION, WideRow,
+    self, CHECKSUM_AT, Extent, Header, IN_WIDE, KeyRow, MAGIC, NO_CONSTITUENCY, NodeRow, OWNERS_MAX,
+    OwnerRow, REGISTRATIONS_MAX, Row4, Row6, SECTIONS, Section, TABLE, TermsRow, VERSION, WideRow,
 };
 use super::order::{Entry, Ranks, Sorted};
 use super::place::{Placed, place};
@@ -124,7 +124,7 @@ fn push_ranges(parts: &mut Parts, register: &Register, sorted: &Sorted) -> Resul
     let intervals4 = intervals(&sorted.v4, 0, &sorted.terms, &mut lists).map_err(crossing)?;
     let intervals6 = intervals(&sorted.v6, base6, &sorted.terms, &mut lists).map_err(crossing)?;
     let (nexts, nodes) = lists.finish();
-    check_size("list nodes", nexts.len() + nodes.len(), DETAIL as usize - 1)?;
+    check_size("list nodes", nexts.len() + nodes.len(), TABLE as usize - 1)?;
     parts.nexts = nexts.into_iter().map(U32::new).collect();
     parts.nodes = nodes;
     let row4 = |entry: &Entry<(u32, u32)>| Row4 {
@@ -286,7 +286,6 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&placed.directory6),
         bytes(&placed.blocks6),
         bytes(&placed.bitmaps6),
-        bytes(&tables.tables),
         bytes(&tables.slots),
         bytes(&tables.keys),
         bytes(&tables.heads),

@@ -18,14 +18,15 @@
 //! registration n − 1 with the node in `Nexts`, which is all that nested registrations need; other combinations, which
 //! only crossing ranges cause, are in `Nodes`. Equal tails are stored once.
 //!
-//! **Tables.** A table maps 16 bits of an address to a head: sorted first keys (`Keys`, the first is always 0) and a head
-//! for each (`Heads`). Large ones have 2^k *slots* that narrow the search to about one cache line: slot s holds
-//! the keys from `Slots[s]` to `Slots[s + 1]`; the slots of consecutive tables follow each other, so that the end of one
-//! is the start of the next. A table reference is `first slot << 4 | k`.
+//! **Tables.** A table maps 16 bits of an address to a head: sorted first keys (`Keys`) and a head for each (`Heads`). The first key of a
+//! table is always 0. A *small* one, of at most 32 keys (a cache line), has their number there instead. A *large* one has
+//! 2^k *slots* that narrow the search to about as many: slot s holds the keys from `Slots[s]` to `Slots[s + 1]`.
 //!
-//! - IPv4: `Blocks4` (one bit for each /20: may hold anything) → `Directory4` by the first 16 bits → a table of the last 16.
-//! - IPv6: `Directory6` by the first 16 bits → a block: a bitmap of the /32s in it and a head. A head is a node, or
-//!   (bit 31) a table of the next 16 bits, listed in `Tables`, or (bit 30, below /64 only) a detail: the sorted low halves of one /64.
+//! A head is a node, or (bit 31) a table of the next 16 bits: a small one by its first key, or (bit 30) a large
+//! one, as `first slot << 4 | k`. Below /64 there are no tables of 16 bits; there bit 31 refers to a detail: the sorted low halves of one /64.
+//!
+//! - IPv4: `Blocks4` (one bit for each /20: may hold anything) and `Directory4`, a head by the first 16 bits.
+//! - IPv6: `Directory6` by the first 16 bits → a block: a bitmap of the /32s in it (may hold anything) and a head.
 
 use zerocopy::little_endian::{I32, U16, U32, U64, U128};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -48,10 +49,16 @@ pub const RELISTED_MAX: usize = 1 << 22;
 /// Largest index file that is opened.
 pub const INDEX_BYTES_MAX: u64 = 16 << 30;
 
-/// Head flag: the rest is a position in `Tables`.
+/// Head flag: a table, or below /64 a detail; else a node.
 pub(super) const TABLE: u32 = 1 << 31;
-/// Head flag: the rest is a position in `Details`.
-pub(super) const DETAIL: u32 = 1 << 30;
+/// Head flag with [`TABLE`]: the table is large.
+pub(super) const LARGE: u32 = 1 << 30;
+/// What a small table has at most, and a slot of a large one should have: 2 bytes each, one cache line.
+pub(super) const NEAR_KEYS: usize = 32;
+/// Most keys of all tables together: what a reference to a small table can tell.
+pub const KEYS_MAX: usize = 1 << 30;
+/// Most slots of all large tables together: what a reference to one can tell.
+pub const SLOTS_MAX: usize = 1 << 26;
 /// What an absent day is stored as.
 pub(super) const NO_DAY: i32 = i32::MIN;
 /// What an absent constituency is stored as.
@@ -89,7 +96,6 @@ pub(super) enum Section {
     Directory6,
     Blocks6,
     Bitmaps6,
-    Tables,
     Slots,
     Keys,
     Heads,
@@ -123,7 +129,6 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     2,
     size_of::<BlockRow>(),
     8,
-    4,
     4,
     2,
     4,

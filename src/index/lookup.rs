@@ -4,7 +4,9 @@
 //! 1. A bit for each /20 (IPv4) or /32 (IPv6) answers nearly all misses; a block without a bit has no covered interval.
 //! 2. The search begins in a directory by the first 16 bits and is narrowed by slots to about one cache line of 16-bit keys.
 //!    A slot may begin inside an interval; the position before its first key is then that interval, also across slots.
-//! 3. IPv6 repeats this for the next 16 bits where borders are finer.
+//! 3. A cache line of keys is not searched: all 32 are compared, which compiles to a few vector instructions; those that are not
+//!    of the table do not count.
+//! 4. IPv6 repeats this for the next 16 bits where borders are finer.
 //!
 //! All reads are checked for bounds: what was validated cannot be out of them, and the checks cost less than a cache miss.
 
@@ -12,8 +14,8 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use super::coverage::range_of;
 use super::layout::{
-    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_ENTRIES, IN_WIDE, NO_DAY, NodeRow, Row4,
-    Row6, Section, TABLE, TermsRow, WideRow,
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, IN_WIDE, LARGE, NEAR_KEYS, NO_DAY,
+    NodeRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
 };
 use super::{Index, OwnerIx};
 use crate::moment::Day;
@@ -51,7 +53,6 @@ pub struct Finder<'i> {
     directory6: &'i [U16; DIRECTORY_ENTRIES],
     blocks6: &'i [BlockRow],
     bitmaps6: &'i [[U64; BITMAP6_WORDS]],
-    tables: &'i [U32],
     slots: &'i [U32],
     keys: &'i [U16],
     heads: &'i [U32],
@@ -86,7 +87,6 @@ impl<'i> Finder<'i> {
             directory6: index.section(Section::Directory6).try_into().unwrap_or(&NO_DIRECTORY6),
             blocks6: index.section(Section::Blocks6),
             bitmaps6: index.section(Section::Bitmaps6),
-            tables: index.section(Section::Tables),
             slots: index.section(Section::Slots),
             keys: index.section(Section::Keys),
             heads: index.section(Section::Heads),
@@ -213,7 +213,8 @@ impl<'i> Finder<'i> {
 
     #[inline]
     fn search4(&self, bits: u32) -> u32 {
-        self.search(self.directory4[(bits >> 16) as usize].get(), bits as u16)
+        let head = self.directory4[(bits >> 16) as usize].get();
+        if head & TABLE == 0 { head } else { self.search(head, bits as u16) }
     }
 
     /// The block of an IPv6 address, if its /32 holds anything.
@@ -232,23 +233,45 @@ impl<'i> Finder<'i> {
         let mut head = block.head.get();
         for shift in [96, 80, 64] {
             if head & TABLE == 0 {
-                break;
+                return head;
             }
-            let Some(table) = self.tables.get((head & !TABLE) as usize) else { return 0 };
-            head = self.search(table.get(), (bits >> shift) as u16);
+            head = self.search(head, (bits >> shift) as u16);
         }
-        if head & DETAIL == 0 { head } else { self.search64((head & !DETAIL) as usize, bits as u64) }
+        if head & TABLE == 0 { head } else { self.search64((head & !TABLE) as usize, bits as u64) }
     }
 
     /// The head of the last key of a table that is at most `low`.
     #[inline]
     fn search(&self, table: u32, low: u16) -> u32 {
-        let slot = (table >> 4) as usize + (u32::from(low) >> (16 - (table & 15))) as usize;
-        let Some(&[start, end]) = self.slots.get(slot..slot + 2) else { return 0 };
+        let at = if table & LARGE == 0 { self.near(table, low) } else { self.far(table, low) };
+        at.and_then(|at| self.heads.get(at)).map_or(0, |head| head.get())
+    }
+
+    /// Where that key is, in a small table.
+    #[inline]
+    fn near(&self, table: u32, low: u16) -> Option<usize> {
+        let start = (table & !TABLE) as usize;
+        let window: &[U16; NEAR_KEYS] = self.keys.get(start..start + NEAR_KEYS)?.try_into().ok()?;
+        let count = window[0].get();
+        let past = window.iter().zip(0..).skip(1).map(|(key, at)| u16::from(key.get() <= low && at < count));
+        Some(start + usize::from(past.sum::<u16>()))
+    }
+
+    /// Where that key is, in a large table.
+    #[inline]
+    fn far(&self, table: u32, low: u16) -> Option<usize> {
+        let slot =
+            ((table & !(TABLE | LARGE)) >> 4) as usize + (u32::from(low) >> (16 - (table & 15))) as usize;
+        let &[start, end] = self.slots.get(slot..slot + 2)? else { return None };
         let (start, end) = (start.get() as usize, end.get() as usize);
-        let Some(keys) = self.keys.get(start..end) else { return 0 };
-        let count = keys.partition_point(|key| key.get() <= low);
-        self.heads.get((start + count).wrapping_sub(1)).map_or(0, |head| head.get())
+        let count = end.wrapping_sub(start);
+        if count <= NEAR_KEYS {
+            let window: &[U16; NEAR_KEYS] = self.keys.get(start..start + NEAR_KEYS)?.try_into().ok()?;
+            let past =
+                window.iter().zip(0..).map(|(key, at)| u16::from(key.get() <= low && at < count as u16));
+            return (start + usize::from(past.sum::<u16>())).checked_sub(1);
+        }
+        (start + self.keys.get(start..end)?.partition_point(|key| key.get() <= low)).checked_sub(1)
     }
 
     /// The same in the sorted low halves of one /64.

@@ -60,7 +60,9 @@ pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
 pub use coverage::Coverage;
 pub use diff::{Change, ChangeKind, Difference};
 pub use errors::{BuildError, OpenError, WriteError};
-pub use layout::{INDEX_BYTES_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, TERMS_MAX, VERSION};
+pub use layout::{
+    INDEX_BYTES_MAX, KEYS_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, SLOTS_MAX, TERMS_MAX, VERSION,
+};
 pub use lookup::{Claim, Covering, Finder, Registrations};
 
 use layout::{Header, SECTIONS, Section};

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use roaring::RoaringBitmap;
 use zerocopy::little_endian::{U16, U32, U64};
 
+use super::build::check_size;
 use super::coverage;
 use super::errors::BuildError;
-use super::layout::{BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow};
+use super::layout::{BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, KEYS_MAX, SLOTS_MAX};
 use super::tables::Tables;
 
 /// The lookup structures of both families.
@@ -22,7 +23,7 @@ pub(super) struct Placed {
 
 /// Lays out the intervals of both families.
 pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Result<Placed, BuildError> {
-    let mut tables = Tables::new();
+    let mut tables = Tables::default();
     let directory4 = tables.directory4(intervals4);
     let blocks4 = coverage::blocks4(intervals4);
     let mut words4 = vec![U64::new(0); BLOCKS4_WORDS];
@@ -39,9 +40,8 @@ pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Re
     };
     place6(&mut placed, intervals6);
     placed.tables.finish();
-    if placed.tables.slots.len() >= 1 << 28 {
-        return Err(BuildError::TooMany { what: "lookup slots", max: 1 << 28 });
-    }
+    check_size("lookup keys", placed.tables.keys.len(), KEYS_MAX)?;
+    check_size("lookup slots", placed.tables.slots.len(), SLOTS_MAX)?;
     Ok(placed)
 }
 

@@ -1,69 +1,51 @@
 //! Intervals laid out for lookup: tables of 16 bits, which [`layout`](super::layout) explains.
 
-use std::collections::HashMap;
-
 use zerocopy::little_endian::{U16, U32, U64};
 
-use super::layout::{DETAIL, TABLE};
+use super::layout::{LARGE, NEAR_KEYS, TABLE};
 
-/// A slot of more keys than this is split further: 32 keys of 2 bytes are one cache line.
-const SLOT_KEYS_MAX: usize = 32;
 /// Slots are at most one for this many keys, so that they never take more room than the keys they are for.
 const KEYS_A_SLOT_MIN: usize = 4;
 
 /// All tables of an index while it is built.
+#[derive(Default)]
 pub(super) struct Tables {
-    pub(super) tables: Vec<U32>,
     pub(super) slots: Vec<U32>,
     pub(super) keys: Vec<U16>,
     pub(super) heads: Vec<U32>,
     pub(super) details: Vec<U32>,
     pub(super) keys64: Vec<U64>,
     pub(super) heads64: Vec<U32>,
-    /// Tables of one interval, by its head.
-    uniform: HashMap<u32, u32>,
 }
 
 impl Tables {
-    pub(super) fn new() -> Self {
-        Self {
-            tables: Vec::new(),
-            slots: Vec::new(),
-            keys: Vec::new(),
-            heads: Vec::new(),
-            details: Vec::new(),
-            keys64: Vec::new(),
-            heads64: Vec::new(),
-            uniform: HashMap::new(),
-        }
-    }
-
-    /// Closes the last slot and the last detail.
+    /// Closes the last detail, and lets a look at [`NEAR_KEYS`] keys begin at any of them.
     pub(super) fn finish(&mut self) {
-        self.slots.push((self.keys.len() as u32).into());
+        self.keys.extend([U16::new(0); NEAR_KEYS]);
         self.details.push((self.keys64.len() as u32).into());
     }
 
-    /// Adds a table; its entries are not empty, ascending, and the first has key 0. Returns the reference.
+    /// Adds a table; its entries are not empty, ascending, and the first has key 0. Returns its head, which for a single entry is that entry's.
     fn add(&mut self, entries: &[(u16, u32)]) -> u32 {
-        if let &[(_, head)] = entries
-            && let Some(&table) = self.uniform.get(&head)
-        {
-            return table;
+        if let &[(_, head)] = entries {
+            return head;
+        }
+        let start = self.keys.len();
+        self.keys.extend(entries.iter().map(|&(key, _)| U16::new(key)));
+        self.heads.extend(entries.iter().map(|&(_, head)| U32::new(head)));
+        if entries.len() <= NEAR_KEYS {
+            self.keys[start] = (entries.len() as u16).into();
+            return TABLE | start as u32;
         }
         let bits = slot_bits(entries);
-        let table = (self.slots.len() as u32) << 4 | bits;
+        let first_slot = self.slots.len() as u32;
         for slot in 0..1u32 << bits {
             let first_key = slot << (16 - bits);
             let at = entries.partition_point(|&(key, _)| u32::from(key) < first_key);
-            self.slots.push(((self.keys.len() + at) as u32).into());
+            self.slots.push(((start + at) as u32).into());
         }
-        self.keys.extend(entries.iter().map(|&(key, _)| U16::new(key)));
-        self.heads.extend(entries.iter().map(|&(_, head)| U32::new(head)));
-        if let &[(_, head)] = entries {
-            self.uniform.insert(head, table);
-        }
-        table
+        self.slots.push((self.keys.len() as u32).into());
+        TABLE | LARGE | first_slot << 4 | bits
     }
 
     /// Lays out the IPv4 intervals; returns the directory by the first 16 bits.
@@ -105,14 +87,7 @@ impl Tables {
                 entries.set(after, head);
             }
         }
-        match *entries.0 {
-            [(_, head)] => head,
-            _ => {
-                let table = self.add(&entries.0);
-                self.tables.push(table.into());
-                TABLE | (self.tables.len() - 1) as u32
-            }
-        }
+        self.add(&entries.0)
     }
 
     /// Lays out the intervals of one /64.
@@ -124,7 +99,7 @@ impl Tables {
         }
         self.keys64.extend(intervals.iter().map(|&(first, _)| U64::new(first as u64)));
         self.heads64.extend(intervals.iter().map(|&(_, head)| U32::new(head)));
-        DETAIL | (self.details.len() - 1) as u32
+        TABLE | (self.details.len() - 1) as u32
     }
 }
 
@@ -154,7 +129,7 @@ fn slot_bits(entries: &[(u16, u32)]) -> u32 {
     };
     let mut bits = 0;
     let mut keys_max = entries.len();
-    while keys_max > SLOT_KEYS_MAX && KEYS_A_SLOT_MIN << (bits + 1) <= entries.len() {
+    while keys_max > NEAR_KEYS && KEYS_A_SLOT_MIN << (bits + 1) <= entries.len() {
         bits += 1;
         keys_max = largest(bits);
     }

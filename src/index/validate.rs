@@ -4,14 +4,16 @@
 //! each section. Not checked here, since no lookup can go wrong beyond a wrong answer: that lists and bitmaps tell
 //! the truth about the registrations ([`Index::verify`](super::Index::verify) does).
 
+use std::ops::Range;
+
 use zerocopy::little_endian::{U16, U32, U64};
 
-use super::Index;
 use super::layout::{
-    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_ENTRIES, ELEMENT_BYTES, Header, IN_WIDE,
-    KeyRow, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE, TermsRow,
-    WideRow,
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, ELEMENT_BYTES, Header, IN_WIDE, KeyRow,
+    LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE,
+    TermsRow, WideRow,
 };
+use super::{Index, walk};
 
 /// What is wrong, if anything.
 type Verdict = Result<(), &'static str>;
@@ -161,7 +163,7 @@ impl Ranges {
         }
         let all = rows4.len() + rows6.len();
         let nodes = all + index.section::<NodeRow>(Section::Nodes).len();
-        check(nodes < DETAIL as usize, "too many nodes")?;
+        check(nodes < TABLE as usize, "too many nodes")?;
         Ok(Self { v4: rows4.len(), all, nodes })
     }
 
@@ -280,105 +282,125 @@ struct Layout<'i> {
     ranges: &'i Ranges,
     index: &'i Index,
     extra: &'i [NodeRow],
-    slots: &'i [U32],
-    keys: &'i [U16],
-    heads: &'i [U32],
-    tables: &'i [U32],
-    /// Which tables and details something refers to.
-    used: (Vec<bool>, Vec<bool>),
-    /// Where the slots end of the last table of several entries: tables do not share entries.
-    slots_end: usize,
+    /// Which keys and details belong to something already: no two tables share any.
+    used_keys: Vec<bool>,
+    used_details: Vec<bool>,
+}
+
+/// Where a head stands: of what family, and what it may refer to.
+#[derive(Clone, Copy)]
+enum Place {
+    /// IPv4, by the first 16 bits: a node or a table.
+    Directory4,
+    /// IPv4, in a table: a node.
+    Table4,
+    /// IPv6: a node, a table that shifts by this, or, below 64, a detail.
+    Level6(u32),
+    /// IPv6, in a detail: a node.
+    Detail6,
 }
 
 impl<'i> Layout<'i> {
     fn new(index: &'i Index, ranges: &'i Ranges) -> Self {
-        let tables = index.section::<U32>(Section::Tables);
+        let keys = index.section::<U16>(Section::Keys).len();
         let details = index.section::<U32>(Section::Details).len().saturating_sub(1);
         Self {
             ranges,
             index,
             extra: index.section(Section::Nodes),
-            slots: index.section(Section::Slots),
-            keys: index.section(Section::Keys),
-            heads: index.section(Section::Heads),
-            tables,
-            used: (vec![false; tables.len()], vec![false; details]),
-            slots_end: 0,
+            used_keys: vec![false; keys],
+            used_details: vec![false; details],
         }
     }
 
     fn check(mut self) -> Verdict {
-        check(self.keys.len() == self.heads.len(), "keys and heads differ in number")?;
-        check(self.slots.is_sorted_by_key(|slot| slot.get()), "slots are out of order")?;
-        check(
-            self.slots.last().map(|end| end.get() as usize) == Some(self.keys.len()),
-            "slots do not end where they should",
-        )?;
-        check(
-            self.index.section::<U64>(Section::Blocks4).len() == BLOCKS4_WORDS,
-            "the bitmap of IPv4 has a wrong size",
-        )?;
+        let keys = self.index.section::<U16>(Section::Keys).len();
+        let heads = self.index.section::<U32>(Section::Heads).len();
+        check(keys == heads + NEAR_KEYS, "keys and heads differ in number")?;
+        let blocks4 = self.index.section::<U64>(Section::Blocks4).len();
+        check(blocks4 == BLOCKS4_WORDS, "the bitmap of IPv4 has a wrong size")?;
         let directory4 = self.index.section::<U32>(Section::Directory4);
         check(directory4.len() == DIRECTORY_ENTRIES, "the directory of IPv4 has a wrong size")?;
-        let mut before = None;
-        for table in directory4 {
-            if before != Some(table) {
-                self.table(table.get(), None)?;
-            }
-            before = Some(table);
+        for head in directory4 {
+            self.head(head.get(), Place::Directory4)?;
         }
-        for (table, number) in self.tables.iter().zip(0..) {
-            self.table(table.get(), Some(number))?;
-        }
-        self.details()?;
-        self.blocks6()
+        self.blocks6()?;
+        self.details()
     }
 
-    /// A table: its keys start with 0, ascend, and lie in their slots. `number` is its own in `Tables`, if it is of IPv6.
-    fn table(&mut self, table: u32, number: Option<u32>) -> Verdict {
-        let (first_slot, bits) = ((table >> 4) as usize, table & 15);
-        let end_slot = first_slot + (1 << bits);
-        let slots = self.slots.get(first_slot..=end_slot).ok_or("a slot is missing")?;
-        let start = slots[0].get() as usize;
-        let keys = &self.keys[start..slots[slots.len() - 1].get() as usize];
-        check(keys.first() == Some(&U16::new(0)), "a table does not start with 0")?;
-        if keys.len() > 1 {
-            check(first_slot >= self.slots_end, "tables share entries")?;
-            self.slots_end = end_slot;
+    /// A head is a node of the right family, or a table or detail that nothing else refers to.
+    fn head(&mut self, head: u32, place: Place) -> Verdict {
+        let v4 = matches!(place, Place::Directory4 | Place::Table4);
+        if head & TABLE == 0 {
+            let is_node = head as usize <= self.ranges.nodes && self.ranges.is_of(self.extra, head, v4);
+            return check(is_node, "a head is no node");
         }
-        check(keys.is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
+        match place {
+            Place::Directory4 => self.table(head, Place::Table4),
+            Place::Level6(shift) if shift >= 64 => self.table(head, Place::Level6(shift - 16)),
+            Place::Level6(_) => {
+                let used =
+                    self.used_details.get_mut((head & !TABLE) as usize).ok_or("a detail is missing")?;
+                check(!std::mem::replace(used, true), "a detail is used twice")
+            }
+            Place::Table4 | Place::Detail6 => Err("a head is no node"),
+        }
+    }
+
+    /// A table: its keys start with 0 (or their number), ascend, and lie in their slots; its heads are of `inner`.
+    fn table(&mut self, table: u32, inner: Place) -> Verdict {
+        let (range, keys, heads) = walk::entries(self.index, table).ok_or("a table is missing")?;
+        check(!keys.is_empty(), "a table is empty")?;
+        for used in &mut self.used_keys[range.clone()] {
+            check(!std::mem::replace(used, true), "tables share keys")?;
+        }
+        check(keys[1..].is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
+        check(keys.get(1).is_none_or(|key| key.get() > 0), "keys are out of order")?;
+        if table & LARGE == 0 {
+            check(keys.len() <= NEAR_KEYS, "a small table is large")?;
+        } else {
+            check(keys[0].get() == 0, "a table does not start with 0")?;
+            self.slots(table, &range)?;
+        }
+        heads.iter().try_for_each(|head| self.head(head.get(), inner))
+    }
+
+    /// Slots of a large table: ascending, each key in its own.
+    fn slots(&self, table: u32, range: &Range<usize>) -> Verdict {
+        let (first_slot, bits) = (((table & !(TABLE | LARGE)) >> 4) as usize, table & 15);
+        let slots = self.index.section::<U32>(Section::Slots);
+        let keys = self.index.section::<U16>(Section::Keys);
+        let slots = slots.get(first_slot..=first_slot + (1 << bits)).ok_or("a slot is missing")?;
         for (slot, ends) in (0..1u32 << bits).zip(slots.windows(2)) {
-            let keys = &self.keys[ends[0].get() as usize..ends[1].get() as usize];
+            let (start, end) = (ends[0].get() as usize, ends[1].get() as usize);
+            check(range.start <= start && start <= end && end <= range.end, "slots are out of order")?;
             let belongs =
                 |key: Option<&U16>| key.is_none_or(|key| u32::from(key.get()) >> (16 - bits) == slot);
+            let keys = &keys[start..end];
             check(belongs(keys.first()) && belongs(keys.last()), "a key is in a wrong slot")?;
-        }
-        for head in &self.heads[start..start + keys.len()] {
-            self.head(head.get(), number)?;
         }
         Ok(())
     }
 
-    /// A head: a node of the right family, or a table or detail that nothing else refers to; a table made before this one.
-    fn head(&mut self, head: u32, number: Option<u32>) -> Verdict {
-        let used = match head & (TABLE | DETAIL) {
-            0 => {
-                let right = head as usize <= self.ranges.nodes
-                    && self.ranges.is_of(self.extra, head, number.is_none());
-                return check(right, "a head is no node");
+    fn blocks6(&mut self) -> Verdict {
+        let directory = self.index.section::<U16>(Section::Directory6);
+        let blocks = self.index.section::<BlockRow>(Section::Blocks6);
+        let bitmap_words = self.index.section::<U64>(Section::Bitmaps6).len();
+        check(directory.len() == DIRECTORY_ENTRIES, "the directory of IPv6 has a wrong size")?;
+        check(bitmap_words.is_multiple_of(BITMAP6_WORDS), "a bitmap of IPv6 has a wrong size")?;
+        for block in blocks {
+            check((block.bitmap.get() as usize) < bitmap_words / BITMAP6_WORDS, "a bitmap is missing")?;
+            self.head(block.head.get(), Place::Level6(96))?;
+        }
+        let mut nested = vec![false; blocks.len()];
+        for block in directory {
+            let at = usize::from(block.get());
+            let block = blocks.get(at).ok_or("a block is missing")?;
+            if block.head.get() & TABLE != 0 {
+                check(!std::mem::replace(&mut nested[at], true), "a block is used twice")?;
             }
-            TABLE => {
-                check(number.is_some_and(|number| head & !TABLE < number), "a head is no table")?;
-                self.used.0.get_mut((head & !TABLE) as usize)
-            }
-            DETAIL => {
-                check(number.is_some(), "a head is no detail")?;
-                self.used.1.get_mut((head & !DETAIL) as usize)
-            }
-            _ => None,
-        };
-        let used = used.ok_or("a head is of no kind")?;
-        check(!std::mem::replace(used, true), "a table is used twice")
+        }
+        Ok(())
     }
 
     fn details(&mut self) -> Verdict {
@@ -397,30 +419,6 @@ impl<'i> Layout<'i> {
             check(keys.first() == Some(&U64::new(0)), "a detail does not start with 0")?;
             check(keys.is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
         }
-        let is_node = |head: &U32| {
-            head.get() as usize <= self.ranges.nodes && self.ranges.is_of(self.extra, head.get(), false)
-        };
-        check(heads.iter().all(is_node), "a head is no node")
-    }
-
-    fn blocks6(&mut self) -> Verdict {
-        let directory = self.index.section::<U16>(Section::Directory6);
-        let blocks = self.index.section::<BlockRow>(Section::Blocks6);
-        let bitmap_words = self.index.section::<U64>(Section::Bitmaps6).len();
-        check(directory.len() == DIRECTORY_ENTRIES, "the directory of IPv6 has a wrong size")?;
-        check(bitmap_words.is_multiple_of(BITMAP6_WORDS), "a bitmap of IPv6 has a wrong size")?;
-        for block in blocks {
-            check((block.bitmap.get() as usize) < bitmap_words / BITMAP6_WORDS, "a bitmap is missing")?;
-            self.head(block.head.get(), Some(self.tables.len() as u32))?;
-        }
-        let mut nested = vec![false; blocks.len()];
-        for block in directory {
-            let at = usize::from(block.get());
-            let block = blocks.get(at).ok_or("a block is missing")?;
-            if block.head.get() & (TABLE | DETAIL) != 0 {
-                check(!std::mem::replace(&mut nested[at], true), "a block is used twice")?;
-            }
-        }
-        Ok(())
+        heads.iter().try_for_each(|head| self.head(head.get(), Place::Detail6))
     }
 }
