@@ -1,5 +1,7 @@
 //! The layers: a module imports lower rows only. Read off the sources, so that a new arrow is seen.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,8 @@
 //! cargo test --release --test match_faults -- --ignored --nocapture
 //! ```
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and print")]
+
 mod faults;
 
 use dijkwacht::spool::{Claims, Status, status, verify};

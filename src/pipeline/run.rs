@@ -168,7 +168,7 @@ fn scan(
     keep: bool,
     report: &mut RunReport,
 ) -> Result<Scanned, RunError> {
-    let mut rejects = job.rejects.take();
+    let rejects = job.rejects.take();
     let decider = decider(job, &dump.facts, report, "");
     let mapped = matches!(dump.source.content, Content::Mapped(_));
     let spill = match mapped || !keep {
@@ -182,7 +182,7 @@ fn scan(
         sorter: Sorter::new(job.reading.matches_in_memory_max, || scratch.file()),
         books: std::mem::take(&mut report.books),
         rejected_first: Vec::new(),
-        rejects: rejects.as_deref_mut().map(|out| (job.name, out as &mut (dyn Write + Send + Sync))),
+        rejects: rejects.map(|out| (job.name, out as &mut (dyn Write + Send + Sync))),
     };
     let prefix = hash_prefix(job);
     // A transcoded stream hashes its own bytes: the text is not what is stored.
@@ -266,8 +266,11 @@ enum Notices<'s> {
     /// One file for all alerts; held ones are counted only.
     File(File),
     /// The stage; one writer at a time.
-    Stage { stage: &'s Stage<'s>, current: Option<(u32, bool, NoticeWriter<'s>)> },
+    Stage { stage: &'s Stage<'s>, current: Option<Current<'s>> },
 }
+
+/// The file that is being written: whose, whether held, and its writer.
+type Current<'s> = (u32, bool, Box<NoticeWriter<'s>>);
 
 impl Notices<'_> {
     fn take(&mut self, piece: &Piece, decider: &Decider<'_>) -> Result<(), RunError> {
@@ -282,7 +285,7 @@ impl Notices<'_> {
                     }
                     let recipient = decider.address(piece.owner)?;
                     let writer = if piece.held { stage.held(recipient)? } else { stage.notice(recipient)? };
-                    *current = Some((piece.owner, piece.held, writer));
+                    *current = Some((piece.owner, piece.held, Box::new(writer)));
                 }
                 let (_, _, writer) = current.as_mut().expect("set above");
                 Ok(writer.append(&piece.bytes)?)

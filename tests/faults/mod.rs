@@ -9,6 +9,11 @@
 
 // Each test that includes this module uses its own part of it.
 #![allow(dead_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says loudly what it skips"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
