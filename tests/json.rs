@@ -109,11 +109,12 @@ fn tell_line(case: &Case, start: usize) -> (Told, usize) {
     let rest = &case.bytes[start..];
     let mut line = rest.split(|byte| *byte == b'\n').next().unwrap();
     let next = (start + line.len() + 1).min(case.bytes.len());
-    if rest[0] == b'#' {
-        return (Told::Blank, next);
-    }
     if line.last() == Some(&b'\r') {
         line = &line[..line.len() - 1];
+    }
+    let reach = &line[..line.len().min(case.options.record_bytes_max)];
+    if reach.iter().copied().find(|byte| !is_blank(*byte)) == Some(b'#') {
+        return (Told::Blank, next);
     }
     if line.len() > case.options.record_bytes_max {
         return (Told::Rejected(Reject::TooLong), next);
@@ -1340,6 +1341,40 @@ fn account(case: &Case, format: &dyn Format) -> Account {
     }
 }
 
+/// A reader of a stream keeps no more of a record than `record_bytes_max` and a line end, and then only what follows its
+/// first newline: every frame must be the same for it.
+fn check_frames_of_a_stream(case: &Case, format: &dyn Format) {
+    let bytes = &case.bytes;
+    let mut at = format.body();
+    while at < bytes.len() {
+        let whole = format.frame(Window { bytes, at_end: true }, at);
+        let kept = bytes.len().min(at + case.options.record_bytes_max + 2);
+        let frame = format.frame(Window { bytes: &bytes[..kept], at_end: kept == bytes.len() }, at);
+        let frame = match frame {
+            Frame::More => {
+                let newline = (kept..bytes.len()).find(|&at| bytes[at] == b'\n').unwrap_or(bytes.len());
+                let left_out = newline - kept;
+                let joined = [&bytes[..kept], &bytes[newline..]].concat();
+                let moved = |next| if next > kept || next == joined.len() { next + left_out } else { next };
+                match format.frame(Window { bytes: &joined, at_end: true }, at) {
+                    Frame::Record { record, next } => Frame::Record { record, next: moved(next) },
+                    Frame::Blank { next } => Frame::Blank { next: moved(next) },
+                    Frame::Rejected { record_start, reason, next } => {
+                        Frame::Rejected { record_start, reason, next: moved(next) }
+                    }
+                    other => other,
+                }
+            }
+            frame => frame,
+        };
+        assert_eq!(frame, whole, "at {at}\n{case}");
+        at = match whole {
+            Frame::Record { next, .. } | Frame::Blank { next } | Frame::Rejected { next, .. } => next,
+            Frame::More | Frame::End => panic!("{whole:?} before the end\n{case}"),
+        };
+    }
+}
+
 /// What sweeps found, numbered through.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Swept {
@@ -1477,6 +1512,7 @@ fn check(case: &Case, splits: &mut fastrand::Rng) -> Account {
         );
     }
     assert_eq!(told.len(), read.len(), "records of the oracle, then of the engine\n{case}");
+    check_frames_of_a_stream(case, &*format);
     let expected = Swept::expected(&told);
     for chunk_bytes in [1, splits.usize(2..200), 64 << 10, usize::MAX >> 1] {
         let (swept, _) = in_chunks(case, &*format, chunk_bytes);
@@ -2102,7 +2138,7 @@ impl Generator {
             identifier: self.chance(30).then(|| "given".to_owned()),
             finding: self.chance(30),
             take: [Take::Vulnerable, Take::Exposed, Take::Exposed, Take::All][self.rng.usize(..4)],
-            record_bytes_max: [300, 700, 1 << 20][self.rng.usize(..3)],
+            record_bytes_max: [40, 300, 700, 1 << 20][self.rng.usize(..4)],
             ..FormatOptions::default()
         };
         if is_mapped {
@@ -2129,7 +2165,7 @@ impl Generator {
         for i in 0..self.rng.usize(1..10) {
             if self.chance(15) {
                 self.count("blank or comment line");
-                text.extend(self.pick(&["", "  ", "# {\"ip\":\"192.0.2.1\"}", "\t"]).bytes());
+                text.extend(self.pick(&["", "  ", "# {\"ip\":\"192.0.2.1\"}", " \t# note", "\t"]).bytes());
                 text.extend(line_end);
             }
             if i > 0 && format == "masscan" && self.chance(30) {

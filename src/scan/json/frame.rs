@@ -10,8 +10,8 @@
 //!
 //! # Lines
 //!
-//! A record is a line without the blanks around it. Empty lines and those that begin with `#` are none. What is wrong
-//! with a line costs that line only.
+//! A record is a line without the blanks around it. Empty lines, and those whose first byte that is no blank is `#`, are
+//! none. What is wrong with a line costs that line only.
 //!
 //! # Objects
 //!
@@ -37,6 +37,9 @@ use std::ops::Range;
 
 /// How many separators are passed over at once. More only cost another call.
 const SEPARATORS_MAX: usize = 256;
+
+/// Bytes of a line's end.
+const LINE_END_BYTES: usize = 2;
 
 /// How a dump holds its records.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,10 +144,12 @@ impl Framing {
             None if window.at_end => (bytes, start + bytes.len()),
             None => return Frame::More,
         };
-        if line.first() == Some(&b'#') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // Of a long line no more is looked at than fits into a record.
+        let looked_at = &line[..line.len().min(self.record_bytes_max)];
+        if looked_at.iter().find(|byte| !is_blank(**byte)) == Some(&b'#') {
             return Frame::Blank { next };
         }
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > self.record_bytes_max {
             return Frame::Rejected { record_start: start, reason: Reject::TooLong, next };
         }
@@ -159,9 +164,8 @@ impl Framing {
     }
 
     fn object(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>, wrapped: bool) -> Frame {
-        let separators = separators(&window.bytes[start..]);
-        if separators > 0 {
-            return self.blank(window, start + separators);
+        if is_separator(window.bytes[start]) {
+            return self.passed(window, start, start).map_or(Frame::More, |next| Frame::Blank { next });
         }
         match window.bytes[start] {
             b'{' => self.braced(window, start, landmark),
@@ -199,19 +203,21 @@ impl Framing {
     }
 
     fn record(&self, window: Window<'_>, record: Range<usize>) -> Frame {
-        let next = match self.blank(window, record.end + separators(&window.bytes[record.end..])) {
-            Frame::Blank { next } => next,
-            more => return more,
-        };
+        let Some(next) = self.passed(window, record.start, record.end) else { return Frame::More };
         if self.is_footer(&window.bytes[record.clone()]) {
             return Frame::Blank { next };
         }
         Frame::Record { record, next }
     }
 
-    /// Separators end at `next`, unless more may follow behind the window.
-    fn blank(&self, window: Window<'_>, next: usize) -> Frame {
-        if next == window.bytes.len() && !window.at_end { Frame::More } else { Frame::Blank { next } }
+    /// The first byte at or after `at` that separates no records; of many separators a few are passed, and none where
+    /// a reader of what begins at `start` may leave out bytes. `None`: more bytes are needed.
+    fn passed(&self, window: Window<'_>, start: usize, at: usize) -> Option<usize> {
+        let end = (start + self.record_bytes_max + LINE_END_BYTES).min(at + SEPARATORS_MAX);
+        let bytes = &window.bytes[at..end.min(window.bytes.len())];
+        let passed = bytes.iter().take_while(|byte| is_separator(**byte)).count();
+        let is_cut = passed == bytes.len() && at + passed < end && !window.at_end;
+        (!is_cut).then_some(at + passed)
     }
 
     fn after_garbage(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>) -> Option<usize> {
@@ -312,10 +318,8 @@ fn landmark_in(bytes: &[u8], landmark: Option<&[u8]>) -> Option<usize> {
     lines.find(|&line| begins_record(&bytes[line..], indent)).map(|line| line + indent.len())
 }
 
-/// How many separators stand here, at most [`SEPARATORS_MAX`].
-fn separators(bytes: &[u8]) -> usize {
-    let separates = |byte: &u8| is_blank(*byte) || matches!(byte, b'[' | b']' | b',');
-    bytes.iter().take(SEPARATORS_MAX).take_while(|byte| separates(byte)).count()
+fn is_separator(byte: u8) -> bool {
+    is_blank(byte) || matches!(byte, b'[' | b']' | b',')
 }
 
 /// The line's bytes that are no separators, for masscan: there a comma may end a record, and brackets have lines.
@@ -346,8 +350,7 @@ pub(super) fn significant(text: &[u8]) -> usize {
     let mut at = 0;
     loop {
         at += text[at..].iter().take_while(|byte| is_blank(**byte)).count();
-        let is_comment = text.get(at) == Some(&b'#') && (at == 0 || text[at - 1] == b'\n');
-        if !is_comment {
+        if text.get(at) != Some(&b'#') {
             return at;
         }
         at = memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1);
@@ -400,11 +403,9 @@ fn ends_in_string(line: &[u8]) -> bool {
 /// it begins so too. No further record is asked: a damaged one may hold others and look whole.
 fn landmark(text: &[u8], body: usize, dialect: Dialect) -> Option<Box<[u8]>> {
     let mut at = body;
-    while at < text.len() {
-        let passed = separators(&text[at..]);
-        at += passed;
-        match text.get(at) {
-            Some(b'{') => {
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'{' => {
                 let end = match walk(&text[at..], None) {
                     Walk::Closed(end) => at + end,
                     _ => text.len(),
@@ -418,8 +419,8 @@ fn landmark(text: &[u8], body: usize, dialect: Dialect) -> Option<Box<[u8]>> {
                 }
                 at = end;
             }
-            Some(b'#') => at += memchr(b'\n', &text[at..])?,
-            Some(_) if passed > 0 => {}
+            b'#' => at += memchr(b'\n', &text[at..])?,
+            byte if is_separator(byte) => at += 1,
             _ => return None,
         }
     }
