@@ -426,3 +426,168 @@ fn landmark(text: &[u8], body: usize, dialect: Dialect) -> Option<Box<[u8]>> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(text: &str, dialect: Dialect, wrapper: Option<&str>) -> Framing {
+        Framing::new(&Head { bytes: text.as_bytes(), at_end: true }, dialect, wrapper, 1 << 20)
+    }
+
+    /// The records and rejects of a dump; a reject is shown by its reason.
+    fn check(text: &str, dialect: Dialect, expected: &[&str]) {
+        let framing = framing(text, dialect, Some("matches"));
+        let window = Window { bytes: text.as_bytes(), at_end: true };
+        let (mut at, mut found) = (framing.body(), Vec::new());
+        loop {
+            at = match framing.frame(window, at) {
+                Frame::Record { record, next } => {
+                    found.push(text[record].to_owned());
+                    next
+                }
+                Frame::Rejected { reason, next, .. } => {
+                    found.push(format!("{reason:?}"));
+                    next
+                }
+                Frame::Blank { next } => next,
+                Frame::More => panic!("more than all is asked for"),
+                Frame::End => break,
+            };
+        }
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn the_head_tells_lines_from_objects() {
+        let check = |text: &str, expected: Option<Option<&str>>| {
+            let landmark = match framing(text, Dialect::Json, None).layout {
+                Layout::Lines => None,
+                Layout::Objects { landmark, .. } => Some(landmark),
+            };
+            let expected = expected.map(|landmark| landmark.map(|indent| indent.as_bytes().into()));
+            assert_eq!(landmark, expected, "{text}");
+        };
+        check("", None);
+        check("text", None);
+        check("{}", None);
+        check("{}\n{}\n", None);
+        check("# [\n\n {\"a\":[1]} \r\n", None);
+        // Two objects on a line are one broken line.
+        check("{}{}\n{}", None);
+        // A cut line: in a string, or before the next object.
+        check("{\"a\":\"b\n{\"a\":1}", None);
+        check("{\"a\":1\n{\"a\":1}", None);
+        // A line that does not end in the head.
+        check("{\"a\":", None);
+        check("{},\n{}", Some(Some("")));
+        check("{\n}", Some(Some("")));
+        check("{\"a\": 1,\n\"b\": 2}", Some(Some("")));
+        check("{\"a\": 1\n, \"b\": 2}", Some(Some("")));
+        check("[]", Some(None));
+        check("[{},{}]", Some(None));
+        check("[{},\n{}]", Some(Some("")));
+        check("# note\n[\n\t {\"a\":\n{}},\n\t {}]", Some(Some("\t ")));
+        // No landmark where a record has such lines itself …
+        check("[\n{\n\"a\":[\n{\n}\n]\n}\n]", Some(None));
+        // … unless it is none.
+        check("[\n{\n\"a\":[\n{\n}\n\n,\n{}\n]", Some(Some("")));
+    }
+
+    #[test]
+    fn a_damaged_object_costs_itself_where_records_have_lines() {
+        let cut = "[\n{\"a\":[1,\n{\"b\":2},\n{\"c\":\"3},\n{\"d\":4}\n]";
+        check(cut, Dialect::Json, &["Json", "{\"b\":2}", "Json", "{\"d\":4}"]);
+        let pretty = "[\n  {\n    \"a\": [{}\n  },\n  {\n    \"b\": {\n      \"c\": 1\n    }\n  }\n]";
+        check(pretty, Dialect::Json, &["Json", "{\n    \"b\": {\n      \"c\": 1\n    }\n  }"]);
+        check("[\n{}\nrubbish { [\n{\"a\":1}]", Dialect::Json, &["{}", "Json", "{\"a\":1}"]);
+    }
+
+    #[test]
+    fn a_damaged_object_costs_its_line_where_they_have_not() {
+        check("[{},{\"a\":\"\n},{}]", Dialect::Json, &["{}", "Json", "Json"]);
+        check("[{},rubbish {}\n,{\"a\":1}]", Dialect::Json, &["{}", "Json", "{\"a\":1}"]);
+        check("[{},{\"a\":[}", Dialect::Json, &["{}", "Json"]);
+    }
+
+    #[test]
+    fn what_stands_around_the_records_of_an_answer_is_passed_over() {
+        let answer = "{\"facets\":{\"a\":[{}]},\"matches\":[{\"a\":1},{\"b\":2}],\"total\":{\"c\":3}}";
+        check(answer, Dialect::Json, &["{\"a\":1}", "{\"b\":2}"]);
+        let pretty =
+            "{\n  \"matches\": [\n    {},\n    {\"a\":\n    {\"b\":1}\n  ],\n  \"total\": {\n  }\n}\n";
+        check(pretty, Dialect::Json, &["{}", "Json", "{\"b\":1}"]);
+        check("{\"matches\":5}\n{}", Dialect::Json, &["{\"matches\":5}", "{}"]);
+    }
+
+    #[test]
+    fn all_that_masscan_left_behind_is_read() {
+        let lines = "{ ip: \"192.0.2.1\" }\n{a:1},\n,\n]\n[ {b:2}\n{finished: 1}\n";
+        check(lines, Dialect::Masscan, &["{ ip: \"192.0.2.1\" }", "{a:1}", "{b:2}"]);
+        check("[\n{a:1},\n{b:2},\n{finished: 1}\n]\n", Dialect::Masscan, &["{a:1}", "{b:2}"]);
+        check("[\n{a:1}\n,\n{b:2}\n,\n{\"finished\":1}", Dialect::Masscan, &["{a:1}", "{b:2}"]);
+        check("{finished: 1}\n", Dialect::Json, &["{finished: 1}"]);
+        check("{finished:}\n{finished: 1, a: 2}", Dialect::Masscan, &["{finished:}", "{finished: 1, a: 2}"]);
+    }
+
+    #[test]
+    fn guesses_are_the_starts_of_records() {
+        for (text, count) in [
+            ("{\"a\":1}\n{\"b\":2}\r\n\n{\"c\":3}", 5),
+            ("[\n{\"a\":1}\n,\n{\"b\":2},\n  {\"c\":3}]", 2),
+            ("[\n  {\n    \"a\": {}\n  },\n  {\n    \"b\": 1\n  }\n]\n", 2),
+        ] {
+            let framing = framing(text, Dialect::Json, None);
+            let window = Window { bytes: text.as_bytes(), at_end: true };
+            let mut starts = vec![framing.body()];
+            while let Frame::Record { next, .. } | Frame::Blank { next } =
+                framing.frame(window, *starts.last().unwrap())
+            {
+                starts.push(next);
+            }
+            let mut guesses: Vec<usize> = (0..text.len()).map(|at| framing.guess(window, at)).collect();
+            guesses.dedup();
+            assert!(guesses.iter().all(|guess| starts.contains(guess)), "{guesses:?} {starts:?} {text}");
+            assert!(guesses.len() >= count, "{guesses:?} {text}");
+        }
+    }
+
+    #[test]
+    fn hostile_dumps_take_no_more_than_a_few_looks_at_each_byte() {
+        let max = 1000;
+        let cases = [
+            ("[{", "\"a\":[\n", None),
+            ("[{},{}", ",{\"a\":[\n", None),
+            ("[{},{}", ",{\"a\":\"\n", None),
+            ("[\n{}\n", "{\"a\":[\n", Some("")),
+            ("[\n  {}\n", "{\"a\":[\n", Some("  ")),
+            ("[\n  {}\n", "{\"a\":\"\n", Some("  ")),
+            ("[\n  {}\n", "rubbish\n", Some("  ")),
+            ("[\n  {}\n", "{\"a\":[", Some("  ")),
+        ];
+        for (head, line, landmark) in cases {
+            let text = format!("{head}{}", line.repeat(20_000));
+            let head = Head { bytes: &text.as_bytes()[..60], at_end: false };
+            let framing = Framing::new(&head, Dialect::Json, None, max);
+            let expected = landmark.map(|indent| indent.as_bytes().into());
+            assert_eq!(framing.layout, Layout::Objects { landmark: expected, wrapped: false });
+            let window = Window { bytes: text.as_bytes(), at_end: true };
+            let (mut at, mut looked_at) = (framing.body(), 0);
+            loop {
+                let next = match framing.frame(window, at) {
+                    Frame::Record { next, .. } | Frame::Blank { next } => next,
+                    // A landmark, or where there are none what is wrong, ends the look; else it is as long as a
+                    // record may be.
+                    Frame::Rejected { next, reason, .. } => {
+                        let is_short = landmark == Some("") || landmark.is_none() && reason == Reject::Json;
+                        looked_at += if is_short { next - at } else { max.max(next - at) };
+                        next
+                    }
+                    Frame::More | Frame::End => break,
+                };
+                at = next;
+            }
+            assert!(looked_at <= 3 * text.len(), "{looked_at} of {} bytes: {line}", text.len());
+        }
+    }
+}

@@ -578,3 +578,135 @@ impl<'r> Reader<'r> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::RawValue;
+
+    /// All texts of at most `length` letters.
+    fn every_text(letters: &[u8], length: usize, mut visit: impl FnMut(&[u8])) {
+        let mut digits = vec![0; length + 1];
+        for used in 0..=length {
+            digits.fill(0);
+            loop {
+                let text: Vec<u8> = digits[..used].iter().map(|digit| letters[*digit]).collect();
+                visit(&text);
+                let Some(at) = (0..used).find(|at| digits[*at] + 1 < letters.len()) else { break };
+                digits[at] += 1;
+                digits[..at].fill(0);
+            }
+        }
+    }
+
+    fn is_serde_json(text: &[u8]) -> bool {
+        serde_json::from_slice::<&RawValue>(text).is_ok()
+    }
+
+    #[test]
+    fn what_is_json_is_what_serde_json_says() {
+        let mut count = 0;
+        every_text(b"{}[],:\"a0 ", 6, |text| {
+            let expected = is_serde_json(text) && text.trim_ascii_start().starts_with(b"{");
+            assert_eq!(is_json(text, Dialect::Json), expected, "{}", text.escape_ascii());
+            count += usize::from(expected);
+        });
+        assert!(count > 20, "{count} are JSON");
+    }
+
+    #[test]
+    fn numbers_are_what_serde_json_says() {
+        every_text(b"-+.019eE", 6, |text| {
+            let text = std::str::from_utf8(text).unwrap();
+            assert_eq!(is_number(text), is_serde_json(text.as_bytes()), "{text}");
+        });
+    }
+
+    #[test]
+    fn strings_are_what_serde_json_says() {
+        every_text(b"\"\\u0dDn/\x1f", 6, |text| {
+            let quoted = [b"\"", text, b"\""].concat();
+            let record = [b"{\"k\":", &quoted[..], b"}"].concat();
+            assert_eq!(is_json(&record, Dialect::Json), is_serde_json(&quoted), "{}", text.escape_ascii());
+        });
+    }
+
+    #[test]
+    fn escapes_say_what_serde_json_says() {
+        let check = |raw: &str| {
+            let expected = serde_json::from_str::<String>(&format!("\"{raw}\"")).ok();
+            let expected = expected.filter(|text| !text.contains('\0'));
+            assert_eq!(unescape(raw).ok(), expected, "{raw}");
+        };
+        for code in 0..=0xFFFF_u32 {
+            check(&format!("\\u{code:04x}"));
+            check(&format!("\\uD83D\\u{code:04X}!"));
+        }
+        for first in (0xD7F0..0xE010).step_by(7) {
+            check(&format!("\\u{first:04x}\\uDC00"));
+            check(&format!("\\u{first:04x}\\u"));
+        }
+        check("\\\"\\\\\\/\\b\\f\\n\\r\\t");
+    }
+
+    #[test]
+    fn masscan_may_leave_out_quotes_and_have_a_comma_too_many() {
+        let check = |record: &str, is_masscan: bool| {
+            assert_eq!(is_json(record.as_bytes(), Dialect::Masscan), is_masscan, "{record}");
+            assert!(!is_json(record.as_bytes(), Dialect::Json), "{record}");
+        };
+        check("{ ip: \"192.0.2.1\", ports: [ {port: 80, ttl: 5} ] }", true);
+        check("{\"a\":[1,],}", true);
+        check("{\"a\":[,]}", false);
+        check("{,}", false);
+        check("{a b: 1}", false);
+        check("{a: b}", false);
+        check("{: 1}", false);
+        check("{\"a\":1,,\"b\":2}", false);
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(is_json(nested(JSON_DEPTH_MAX).as_bytes(), Dialect::Json));
+        assert!(!is_json(nested(JSON_DEPTH_MAX + 1).as_bytes(), Dialect::Json));
+    }
+
+    #[test]
+    fn a_record_is_rejected_for_the_first_of_its_faults() {
+        let check = |record: &[u8], expected: Result<(), Reject>| {
+            let mut slot = Slot::default();
+            let read = read_record(record, Dialect::Json, |reader, key| match key {
+                "a" => reader.fill(&mut slot),
+                _ => reader.skip(),
+            });
+            assert_eq!(read, expected, "{}", record.escape_ascii());
+        };
+        check(b"{\"a\":1,\"b\":\"\\u0000\\ud800\",\"b\":2}", Ok(()));
+        check(b"{\"a\":1,\"a\":2}", Err(Reject::DuplicateKey));
+        check(b"{\"a\":null,\"a\":null}", Err(Reject::DuplicateKey));
+        check(b"{\"a\":\"\\u0000\",\"a\":2}", Err(Reject::Encoding));
+        check(b"{\"a\":\"\\ud800\",\"a\":2", Err(Reject::Json));
+        check(b"{\"a\":\"\\ud800\xFF\",\"a\":2", Err(Reject::Encoding));
+        check(b"{\"a\":1}\0", Err(Reject::Encoding));
+    }
+
+    #[test]
+    fn samples_follow_paths_as_far_as_the_record_is_json() {
+        let check = |record: &str, path: &str, expected: Option<&str>| {
+            assert_eq!(
+                sample(record.as_bytes(), path, Dialect::Json).as_deref(),
+                expected,
+                "{path} {record}"
+            );
+        };
+        let record = "{\"a.b\":1,\"a\":{\"b\":\"x\"},\"p\":[{\"q\":[true]},{\"q\":null,\"r\":[\"\",\"y\"]}],\"m\":{\"n\":{\"s\":\"z\"}}} x";
+        check(record, "a.b", Some("1"));
+        check(record, "p[].q", Some("[true]"));
+        check(record, "p[].r[]", Some("y"));
+        check(record, "m.*.s", Some("z"));
+        check(record, "m.*.t", None);
+        check("{\"a\":5", "a", Some("5"));
+        check("{\"a\":\"5", "a", None);
+    }
+}

@@ -331,3 +331,107 @@ pub(super) fn decode(inside: &[u8]) -> Result<Cow<'_, str>, Reject> {
     }
     super::read::unescape(text).map(Cow::Owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(record: &str, paths: &[&str], asked: u64, expected: &[Option<&str>], is_sound: bool) {
+        let paths: Vec<Path> = paths.iter().map(|path| Path::dotted(path)).collect();
+        let mut found = vec![Found::Missing; paths.len()];
+        let sound = skim(record.as_bytes(), Dialect::Json, &paths, asked, &mut found);
+        let value = |found: &Found<'_>| match found {
+            Found::Missing => None,
+            Found::At(value) => Some(String::from_utf8_lossy(bare(value)).into_owned()),
+        };
+        let found: Vec<_> = found.iter().map(value).collect();
+        assert_eq!(
+            found,
+            expected.iter().map(|value| value.map(str::to_owned)).collect::<Vec<_>>(),
+            "{record}"
+        );
+        assert_eq!(sound, is_sound, "{record}");
+    }
+
+    #[test]
+    fn the_first_key_of_that_spelling_at_its_depth_decides() {
+        check(
+            "{\"a\":{\"ip\":1},\"b\":[{\"ip\":2},\"ip\"],\"ip\":3,\"ip\":4}",
+            &["ip"],
+            1,
+            &[Some("3")],
+            true,
+        );
+        check(
+            "{\"c\":\"\\\",\\\"ip\\\":1\",\"\\u0069p\":2,\"IP\":3,\"ip\" : \t4}",
+            &["ip"],
+            1,
+            &[Some("4")],
+            true,
+        );
+        check("{\"x\":\"ip\",\"ip\":1}", &["ip"], 1, &[Some("1")], true);
+    }
+
+    #[test]
+    fn a_path_leads_through_the_first_object_only() {
+        check("{\"a\":{\"b\":1},\"a\":{\"c\":2}}", &["a.c"], 1, &[None], true);
+        check("{\"a\":5,\"a\":{\"c\":2}}", &["a.c"], 1, &[None], true);
+        check("{\"a\":[{\"c\":1}]}", &["a.c"], 1, &[None], true);
+        check("{\"x\":{\"a\":{\"c\":1}},\"a\":{\"x\":{\"c\":2},\"c\":3}}", &["a.c"], 1, &[Some("3")], true);
+        check(
+            "{\"a\":{\"c\":1,\"d\":{\"e\":2}},\"f\":3}",
+            &["a.c", "a.d.e", "f"],
+            7,
+            &[Some("1"), Some("2"), Some("3")],
+            true,
+        );
+        check("{\"a.c\":1,\"a\":{\"c\":2}}", &["a.c"], 1, &[Some("2")], true);
+    }
+
+    #[test]
+    fn a_record_is_judged_no_further_than_to_what_is_asked_for() {
+        check("{\"ip\":1,\"b\":", &["ip", "c"], 1, &[Some("1"), None], true);
+        check("{\"ip\":1,\"b\":", &["ip", "c"], 3, &[Some("1"), None], false);
+        check("{\"ip\":null,\"c\":2}", &["ip", "c"], 1, &[Some("null"), Some("2")], true);
+        check("{\"ip\":null,\"c\":2", &["ip", "c"], 1, &[Some("null"), Some("2")], false);
+        check("{\"c\":2,\"ip\":\"\"} x", &["ip", "c"], 1, &[Some("\"\""), Some("2")], false);
+        for broken in ["{", "{\"a\":\"", "{\"a\":1}}", "{}{}", "[]", "x", "{\"a\\\"}"] {
+            check(broken, &["ip"], 1, &[None], false);
+        }
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        check(&nested(JSON_DEPTH_MAX), &["ip"], 1, &[None], true);
+        check(&nested(JSON_DEPTH_MAX + 1), &["ip"], 1, &[None], false);
+        let path = vec!["a"; JSON_DEPTH_MAX + 1].join(".");
+        let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        check(&objects(JSON_DEPTH_MAX), &[&path], 1, &[None], true);
+        check(&objects(JSON_DEPTH_MAX + 1), &[&path], 1, &[None], false);
+    }
+
+    #[test]
+    fn values_are_read_by_their_kind() {
+        let check = |value: &str, expected: Result<KeyText<'_>, Reject>| {
+            assert_eq!(Found::At(value.as_bytes()).text(), expected, "{value}");
+        };
+        let text = |text: &'static str| Ok(KeyText::Text(Cow::Borrowed(text)));
+        check("\"192.0.2.1\",", text("192.0.2.1"));
+        check("\"\\u0031\\/\\ud83d\\ude00\"", text("1/😀"));
+        check("\"\"", Ok(KeyText::Absent));
+        check("null}", Ok(KeyText::Absent));
+        check("-1.5e3 ,", Ok(KeyText::Bare("-1.5e3")));
+        check("true]", Ok(KeyText::Bare("true")));
+        check("[1]", Ok(KeyText::Nested));
+        check("{", Ok(KeyText::Nested));
+        for broken in ["", "nul", "\"open", "\"\\x\"", "\"\u{1}\"", "\"\t\"", "'a'", "truer"] {
+            check(broken, Err(Reject::Json));
+        }
+        for garbled in ["\"\0\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\ud800\\x\""] {
+            check(garbled, Err(Reject::Encoding));
+        }
+        assert_eq!(Found::At(b"\"\xFF\"").text(), Err(Reject::Encoding));
+        assert_eq!(Found::Missing.text(), Ok(KeyText::Absent));
+    }
+}
