@@ -1633,12 +1633,13 @@ const ODD: [&str; 34] = [
 ];
 
 /// What may be broken about a record.
-const DAMAGE: [&str; 24] = [
+const DAMAGE: [&str; 25] = [
     "cut",
     "quote added",
     "quote lost",
     "control in the text",
     "newline in the text",
+    "newline behind a backslash in a string",
     "NUL byte",
     "byte that is no UTF-8",
     "bracket lost",
@@ -2082,6 +2083,13 @@ impl Generator {
                 insert(1, deep.as_bytes());
             }
             "depth bomb" => insert(1, format!("\"zz\":{}", "[".repeat(3000)).as_bytes()),
+            "newline behind a backslash in a string" => {
+                // Behind the quote of a value, which is a string in most cases.
+                let values: Vec<usize> =
+                    (1..len).filter(|&at| record[at] == b'"' && b": ".contains(&record[at - 1])).collect();
+                let at = self.rng.choice(values).map_or(1, |at| at + 1);
+                record.splice(at..at, *b"\\\n");
+            }
             "bad escape" => {
                 let escape: &[u8] = [&b"\\x"[..], b"\\u12G4", b"\\u00"][somewhere % 3];
                 let quote = nth(record, &mut self.rng, b"\"");
@@ -2312,4 +2320,259 @@ fn generated_dumps_are_read_as_the_oracle_reads_them() {
         let unused = ODD.iter().chain(&DAMAGE).chain(&FORMATLESS).filter(|name| !counts.contains_key(**name));
         assert_eq!(unused.collect::<Vec<_>>(), Vec::<&&str>::new(), "every production is used");
     }
+}
+
+// ---- what formats say ----
+
+/// What a dump says, record by record, of all addresses.
+fn said_by(format: &str, options: &FormatOptions, dump: &str) -> Vec<Outcome> {
+    let spec = FORMATS.iter().find(|spec| spec.name == format).unwrap();
+    let format = (spec.open)(&Head { bytes: dump.as_bytes(), at_end: true }, options).unwrap();
+    let window = Window { bytes: dump.as_bytes(), at_end: true };
+    let (mut at, mut outcomes) = (format.body(), Vec::new());
+    loop {
+        at = match format.frame(window, at) {
+            Frame::Record { record, next } => {
+                let record = &dump.as_bytes()[record];
+                let all = KeyKinds { addresses: true, names: true, asns: true };
+                outcomes.push(match format.keys(record, all) {
+                    Ok(_) => findings_outcome(&*format, record),
+                    Err(reason) => Outcome::Rejected(reason),
+                });
+                next
+            }
+            Frame::Rejected { reason, next, .. } => {
+                outcomes.push(Outcome::Rejected(reason));
+                next
+            }
+            Frame::Blank { next } => next,
+            Frame::More | Frame::End => return outcomes,
+        };
+    }
+}
+
+/// Checks what the only record of a dump says.
+fn check_said(format: &str, options: &FormatOptions, dump: &str, expected: &[Words]) {
+    assert_eq!(said_by(format, options, dump), [Outcome::Found(expected.to_vec())], "{dump}");
+}
+
+fn owned(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn findings_too() -> FormatOptions {
+    FormatOptions { finding: true, take: Take::All, ..FormatOptions::default() }
+}
+
+#[test]
+fn each_successful_module_of_zgrab2_is_a_finding() {
+    let dump = r#"{"ip":"192.0.2.1","domain":"a.example","data":{
+        "http":{"status":"io-timeout","protocol":"http","port":80},
+        "tls":{"status":"success","protocol":"tls","port":443,"timestamp":"2026-01-01T00:00:00+01:00"},
+        "ntp":{"status":"success","protocol":"ntp"}}}"#
+        .replace('\n', " ");
+    let words = |part, port, transport: &str, protocol: &str, time: Option<&str>| Words {
+        part,
+        kind: "exposed",
+        subject: owned("192.0.2.1"),
+        port,
+        transport: owned(transport),
+        application: owned(protocol),
+        time: time.map(str::to_owned),
+        identifier: owned(protocol),
+        stated: owned("a.example"),
+        ..Words::default()
+    };
+    let tls = words(1, Some(443), "tcp", "tls", Some("2025-12-31T23:00:00Z"));
+    check_said("zgrab2", &findings_too(), &dump, &[tls, words(2, None, "udp", "ntp", None)]);
+    let failed = r#"{"ip":"192.0.2.1","data":{}}"#;
+    assert_eq!(said_by("zgrab2", &findings_too(), failed), [Outcome::Skipped(Skip::NoSuccess)]);
+    let twins = r#"{"ip":"192.0.2.1","data":{"a":{},"a":{}}}"#;
+    assert_eq!(said_by("zgrab2", &findings_too(), twins), [Outcome::Rejected(Reject::DuplicateKey)]);
+}
+
+#[test]
+fn the_parts_of_a_record_have_a_limit() {
+    let options = findings_too();
+    let modules = |count: usize| {
+        let modules: Vec<String> =
+            (0..count).map(|i| format!("\"m{i}\":{{\"status\":\"success\"}}")).collect();
+        said_by("zgrab2", &options, &format!("{{\"ip\":\"192.0.2.1\",\"data\":{{{}}}}}", modules.join(",")))
+    };
+    let ports = |count: usize| {
+        let port = "{\"port\":1,\"proto\":\"tcp\",\"status\":\"open\"}";
+        said_by(
+            "masscan",
+            &options,
+            &format!("{{\"ip\":\"192.0.2.1\",\"ports\":[{}]}}", vec![port; count].join(",")),
+        )
+    };
+    for (outcome, parts) in [(modules(1024), 1024), (ports(4096), 4096)] {
+        let Outcome::Found(words) = &outcome[0] else { panic!("{outcome:?}") };
+        assert_eq!((words.len(), usize::from(words[parts - 1].part)), (parts, parts - 1));
+    }
+    assert_eq!(modules(1025), [Outcome::Rejected(Reject::TooLong)]);
+    assert_eq!(ports(4097), [Outcome::Rejected(Reject::TooLong)]);
+}
+
+#[test]
+fn shodan_says_what_is_wrong_where_vulns_is_filled() {
+    let dump = |vulns: &str| {
+        format!(
+            r#"{{"ip":3221225985,"ip_str":"192.0.2.1","port":22,"transport":"tcp","timestamp":"2021-10-01T09:15:50.511189",
+            "asn":"AS64496","hostnames":["a.example"],"http":{{"host":"192.0.2.1"}},"_shodan":{{"module":"ssh"}},
+            "ssl":{{"cert":{{"subject":{{"CN":"b.example"}}}}}},"data":"secret","vulns":{vulns}}}"#
+        )
+        .replace('\n', " ")
+    };
+    let words = Words {
+        kind: "exposed",
+        subject: owned("192.0.2.1"),
+        port: Some(22),
+        transport: owned("tcp"),
+        application: owned("ssh"),
+        time: owned("2021-10-01T09:15:50.511189Z"),
+        asn: Some(64496),
+        shown: owned("b.example"),
+        reverse: owned("a.example"),
+        ..Words::default()
+    };
+    check_said("shodan", &FormatOptions::default(), &dump("{}"), std::slice::from_ref(&words));
+    let cve = "CVE-2018-15919".to_owned();
+    let wrong = Words { kind: "vulnerable", identifier: owned("ssh"), cves: vec![cve], ..words };
+    check_said(
+        "shodan",
+        &FormatOptions::default(),
+        &dump(r#"{"CVE-2018-15919":{"verified":false}}"#),
+        &[wrong],
+    );
+}
+
+#[test]
+fn only_open_ports_of_masscan_are_findings() {
+    let open = |part, port, proto: &str| Words {
+        part,
+        kind: "exposed",
+        subject: owned("192.0.2.1"),
+        port,
+        transport: owned(proto),
+        time: owned("2014-01-22T08:41:04Z"),
+        identifier: owned("open"),
+        ..Words::default()
+    };
+    let old = "{ ip: \"192.0.2.1\", timestamp: \"1390380064\", ports: [ {port: 80, proto: \"tcp\", status: \"closed\"}, {port: 443, proto: \"tcp\", status: \"open\"} ] },\n{finished: 1}\n";
+    check_said("masscan", &findings_too(), old, &[open(1, Some(443), "tcp")]);
+    let status = |status: &str| {
+        format!(
+            r#"{{"ip":"192.0.2.1","timestamp":"1390380064","port":0,"proto":"icmp","rec_type":"status","data":{{"status":"{status}"}}}}"#
+        )
+    };
+    check_said("masscan", &findings_too(), &status("open"), &[open(0, None, "icmp")]);
+    assert_eq!(said_by("masscan", &findings_too(), &status("closed")), [Outcome::Skipped(Skip::Closed)]);
+    let banner =
+        r#"{"ip":"192.0.2.1","timestamp":"1","ports":[{"port":80,"proto":"tcp","service":{"name":"http"}}]}"#;
+    assert_eq!(said_by("masscan", &findings_too(), banner), [Outcome::Skipped(Skip::Banner)]);
+}
+
+#[test]
+fn nuclei_is_about_a_name_and_copies_no_request() {
+    let dump = r#"{"template-id":"CVE-2018-15473","info":{"name":"Username Enumeration","tags":["ssh"],"severity":"medium",
+        "reference":["https://nvd.example/1"],"classification":{"cve-id":["CVE-2018-15473"]}},"type":"http","host":"https://a.example",
+        "matched-at":"https://a.example:8443/x","request":"secret","curl-command":"secret","extracted-results":["secret"],
+        "ip":"192.0.2.1","matcher-name":"v7"}"#
+        .replace('\n', " ");
+    let words = Words {
+        kind: "vulnerable",
+        subject: owned("192.0.2.1"),
+        port: Some(8443),
+        application: owned("http"),
+        identifier: owned("CVE-2018-15473"),
+        severity: owned("medium"),
+        cves: vec!["CVE-2018-15473".to_owned()],
+        tags: vec!["v7".to_owned(), "ssh".to_owned()],
+        stated: owned("https://a.example"),
+        text: owned("Username Enumeration"),
+        url: owned("https://nvd.example/1"),
+        ..Words::default()
+    };
+    check_said("nuclei", &FormatOptions::default(), &dump, &[words]);
+    let address = r#"{"template-id":"a","host":"[2001:db8::1]:443","info":{"severity":"low"}}"#;
+    let words = Words {
+        kind: "vulnerable",
+        subject: owned("2001:db8::1"),
+        port: Some(443),
+        identifier: owned("a"),
+        severity: owned("low"),
+        ..Words::default()
+    };
+    check_said("nuclei", &FormatOptions::default(), address, &[words]);
+    let inventory = r#"{"templateID":"a","host":"a.example","info":{"severity":"info"}}"#;
+    assert_eq!(said_by("nuclei", &FormatOptions::default(), inventory), [Outcome::Skipped(Skip::Inventory)]);
+}
+
+#[test]
+fn the_first_records_tell_which_key_is_the_address() {
+    let check = |dump: &str, map: &[(Field, &str)], expected: &[&str]| {
+        let map = map.iter().map(|(field, path)| (*field, (*path).to_owned())).collect();
+        let options = FormatOptions { map, ..FormatOptions::default() };
+        let subjects: Vec<String> = said_by("ndjson", &options, dump)
+            .into_iter()
+            .map(|outcome| match outcome {
+                Outcome::Found(words) => words[0].subject.clone().unwrap_or_default(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(subjects, expected, "{dump}");
+    };
+    check("{\"address\":\"192.0.2.1\"}\n{\"ip\":\"192.0.2.2\"}", &[], &["192.0.2.1", "192.0.2.2"]);
+    // Both are in the first records: the usual order decides.
+    check(
+        "{\"address\":\"192.0.2.1\"}\n{\"address\":\"x\",\"ip\":\"192.0.2.2\"}",
+        &[],
+        &["192.0.2.1", "192.0.2.2"],
+    );
+    check("{\"SRC-IP\":\"192.0.2.1\"}", &[], &["192.0.2.1"]);
+    check("{\"source\":{\"ip\":\"192.0.2.1\"}}", &[], &["192.0.2.1"]);
+    check("{\"network\":{\"asn\":1},\"domain\":\"a.example\"}", &[], &[""]);
+    check("{\"network\":\"192.0.2.0/24\"}", &[], &["192.0.2.0/24"]);
+    check("{\"url\":\"http://192.0.2.1:8080/\"}", &[], &["192.0.2.1"]);
+    check("{\"a\":{\"b\":\"192.0.2.1\"},\"ip\":\"192.0.2.2\"}", &[(Field::Address, "a.b")], &["192.0.2.1"]);
+    check("{\"a.b\":\"192.0.2.1\",\"a\":{\"b\":\"192.0.2.2\"}}", &[(Field::Address, "a.b")], &["192.0.2.1"]);
+    check("{\"a\":1}\n{\"ip\":\"\",\"url\":null}", &[], &["Rejected(NoKey)", "Rejected(NoKey)"]);
+    // One key for two fields.
+    let both = [(Field::Address, "host"), (Field::Name, "host")];
+    check("{\"host\":\"192.0.2.1\"}", &both, &["192.0.2.1"]);
+}
+
+#[test]
+fn replies_to_zmap_are_judged_as_in_its_csv() {
+    let outcome = |rest: &str| {
+        let dump = format!("{{\"saddr\":\"192.0.2.1\",\"sport\":443{rest}}}");
+        said_by("ndjson", &findings_too(), &dump).pop().unwrap()
+    };
+    let time = ",\"timestamp_ts\":1390380064,\"timestamp_us\":500000,\"success\":1,\"repeat\":false";
+    let Outcome::Found(words) = outcome(time) else { panic!("found") };
+    assert_eq!((words[0].port, words[0].time.as_deref()), (Some(443), Some("2014-01-22T08:41:04.5Z")));
+    assert_eq!(words[0].identifier.as_deref(), Some("open"));
+    assert_eq!(outcome(",\"success\":0,\"classification\":\"rst\""), Outcome::Skipped(Skip::Closed));
+    assert_eq!(outcome(",\"success\":\"0\""), Outcome::Skipped(Skip::NoSuccess));
+    assert_eq!(outcome(",\"success\":0,\"repeat\":true"), Outcome::Skipped(Skip::Repeat));
+}
+
+#[test]
+fn content_tells_the_format() {
+    let check = |dump: &str, expected: Option<&str>| {
+        let head = Head { bytes: dump.as_bytes(), at_end: true };
+        let fits = FORMATS.iter().find(|spec| (spec.fits)(&head)).map(|spec| spec.name);
+        assert_eq!(fits, expected, "{dump}");
+    };
+    check("[{\"ip_str\":\"192.0.2.1\"}]", Some("shodan"));
+    check("{\"matches\":[{\"ip_str\":\"192.0.2.1\"}],\"total\":1}", Some("shodan"));
+    check("{\"broken\":\n{\"ip\":\"a\",\"data\":{\"x\":{\"status\":\"success\"}}}", Some("zgrab2"));
+    check("{\"template-id\":\"a\"}", Some("nuclei"));
+    check("[\n{ ip: \"192.0.2.1\", ports: [ {port: 80, status: \"open\"} ] }\n", Some("masscan"));
+    check("{\"ip\":\"192.0.2.1\",\"rec_type\":\"banner\"}", Some("masscan"));
+    check("# note\n{\"ip\":\"192.0.2.1\"}", Some("ndjson"));
+    check("\u{feff}[ ]", Some("ndjson"));
+    check("[2001:db8::1]:443\n", Some("list"));
 }

@@ -7,6 +7,8 @@
 //! cargo test --test mutants -- --ignored --nocapture
 //! ```
 //!
+//! `DIJKWACHT_MUTANTS=json` takes those of one suite.
+//!
 //! [`each_mutant_is_where_it_was`] keeps the list from rotting and is quick.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // the helpers of tests are tests
@@ -29,6 +31,10 @@ const fn delimited(what: &'static str, right: &'static str, wrong: &'static str)
 
 const fn columns(what: &'static str, right: &'static str, wrong: &'static str) -> Mutant {
     Mutant { what, file: "src/scan/columns.rs", right, wrong, suite: "delimited" }
+}
+
+const fn json(what: &'static str, file: &'static str, right: &'static str, wrong: &'static str) -> Mutant {
+    Mutant { what, file, right, wrong, suite: "json" }
 }
 
 const MUTANTS: &[Mutant] = &[
@@ -86,6 +92,150 @@ const MUTANTS: &[Mutant] = &[
         "if cells.address.is_none() && !(kinds.names && kinds.asns) {",
         "if cells.address.is_none() && kinds.names && kinds.asns {",
     ),
+    json(
+        "a damaged object with a landmark costs its line only",
+        "src/scan/json/frame.rs",
+        "Walk::Newline(at) if landmark.is_none() =>",
+        "Walk::Newline(at) if at > 0 =>",
+    ),
+    json(
+        "a line of just record_bytes_max is too long",
+        "src/scan/json/frame.rs",
+        "if line.len() > self.record_bytes_max {",
+        "if line.len() >= self.record_bytes_max {",
+    ),
+    json(
+        "an object of just record_bytes_max is too long",
+        "src/scan/json/frame.rs",
+        "let bytes = if is_full { &bytes[..self.record_bytes_max] } else { bytes };",
+        "let bytes = if is_full { &bytes[..self.record_bytes_max - 1] } else { bytes };",
+    ),
+    json(
+        "masscan's footer is a record",
+        "src/scan/json/frame.rs",
+        "self.dialect == Dialect::Masscan && is_finished(record)",
+        "self.dialect == Dialect::Masscan && record.is_empty()",
+    ),
+    json(
+        "a backslash hides the newline behind it",
+        "src/scan/json/frame.rs",
+        "_ if bytes.get(found + 1) == Some(&b'\\n') =>",
+        "_ if bytes.get(found + 1) == Some(&b'\\r') =>",
+    ),
+    json(
+        "more is asked for than a stream keeps of a record",
+        "src/scan/json/frame.rs",
+        "(start + self.record_bytes_max + LINE_END_BYTES).min(at + SEPARATORS_MAX)",
+        "(at + SEPARATORS_MAX).max(start)",
+    ),
+    json(
+        "reading resumes at a landmark before the damage",
+        "src/scan/json/frame.rs",
+        "landmark_in(&reach.bytes[at..], landmark).map(|i| start + at + i)",
+        "landmark_in(reach.bytes, landmark).map(|i| start + i)",
+    ),
+    json(
+        "of a key that stands twice the last decides",
+        "src/scan/json/skim.rs",
+        "self.open &= !paths;",
+        "self.open &= !paths | u64::from(is_filled);",
+    ),
+    json(
+        "keys of inner objects count",
+        "src/scan/json/skim.rs",
+        "b'{' | b'[' => self.skip_nested(step + 1)?,",
+        "b'[' => self.skip_nested(step + 1)?,\n                b'{' => {}",
+    ),
+    json(
+        "what stands behind the object is not looked at",
+        "src/scan/json/skim.rs",
+        "Ok(()) => record[search.at..].iter().all(|byte| is_blank(*byte)),",
+        "Ok(()) => true,",
+    ),
+    json(
+        "an empty address ends the search",
+        "src/scan/json/skim.rs",
+        "self.to_end |= self.asked & paths != 0 && !is_filled;",
+        "self.to_end |= self.asked & paths == 0 && !is_filled;",
+    ),
+    json(
+        "the search allows one level less",
+        "src/scan/json/skim.rs",
+        "if depth > JSON_DEPTH_MAX {\n                return Err(Stop::Broken);",
+        "if depth >= JSON_DEPTH_MAX {\n                return Err(Stop::Broken);",
+    ),
+    json(
+        "keys are compared without regard to case",
+        "src/scan/json/skim.rs",
+        "**step == *key",
+        "step.eq_ignore_ascii_case(key)",
+    ),
+    json(
+        "a second value of a key that is read passes",
+        "src/scan/json/read.rs",
+        "self.duplicate |= second;",
+        "self.duplicate |= second && self.depth > JSON_DEPTH_MAX;",
+    ),
+    json(
+        "the strict reading allows one level more",
+        "src/scan/json/read.rs",
+        "if self.depth > JSON_DEPTH_MAX {",
+        "if self.depth > JSON_DEPTH_MAX + 1 {",
+    ),
+    json(
+        "controls in strings pass",
+        "src/scan/json/read.rs",
+        "byte != b'\\\\' && byte >= b' '",
+        "byte != b'\\\\'",
+    ),
+    json(
+        "numbers may begin with zeros",
+        "src/scan/json/read.rs",
+        "whole == 0 || whole > 1 && rest.starts_with('0')",
+        "whole == 0",
+    ),
+    json(
+        "any comma may stand before a closing bracket",
+        "src/scan/json/read.rs",
+        "if self.dialect == Dialect::Json || self.peek() != Some(close) {",
+        "if self.peek() != Some(close) {",
+    ),
+    json(
+        "half a surrogate pair is text",
+        "src/scan/json/read.rs",
+        "char::from_u32(code).filter(",
+        "Some(char::from_u32(code).unwrap_or(' ')).filter(",
+    ),
+    json(
+        "what is no JSON comes before what is no text",
+        "src/scan/json/mod.rs",
+        "worst = worst.filter(|worst| *worst == Reject::Encoding).or(Some(reason));",
+        "worst = worst.or(Some(reason));",
+    ),
+    json(
+        "an address of another type is none at all",
+        "src/scan/json/mod.rs",
+        "KeyText::Bare(_) | KeyText::Nested => Err(Reject::Address),",
+        "KeyText::Bare(_) | KeyText::Nested => Ok(None),",
+    ),
+    json(
+        "ZGrab2's modules are numbered among the successful ones",
+        "src/scan/zgrab2.rs",
+        "Finding::new(*part, Kind::Exposed, Side::Exposed)",
+        "Finding::new(findings.len() as u16, Kind::Exposed, Side::Exposed)",
+    ),
+    json(
+        "nuclei's negative matchers are findings",
+        "src/scan/nuclei.rs",
+        "*hit.matcher_status.value() == Scalar::Bool(false)",
+        "*hit.matcher_status.value() == Scalar::Absent && hit.port.is_absent() && false",
+    ),
+    json(
+        "closed ports are open",
+        "src/scan/masscan.rs",
+        "Some(\"open\") => Kind::Exposed.skipped_by(take),",
+        "Some(_) => Kind::Exposed.skipped_by(take),",
+    ),
 ];
 
 fn package() -> &'static Path {
@@ -132,6 +282,11 @@ fn passes(copy: &Path, suite: &str) -> Option<bool> {
     cargo(&["--no-run"]).then(|| cargo(&[]))
 }
 
+fn is_asked_for(suite: &str) -> bool {
+    std::env::var("DIJKWACHT_MUTANTS").is_ok_and(|asked| asked == suite)
+        || std::env::var_os("DIJKWACHT_MUTANTS").is_none()
+}
+
 #[test]
 fn each_mutant_is_where_it_was() {
     for mutant in MUTANTS {
@@ -145,14 +300,15 @@ fn each_mutant_is_where_it_was() {
 fn each_mutant_is_caught() {
     let scratch = tempfile::tempdir().unwrap();
     copy_tree(package(), scratch.path());
-    let mut suites: Vec<&str> = MUTANTS.iter().map(|mutant| mutant.suite).collect();
+    let mut suites: Vec<&str> =
+        MUTANTS.iter().map(|mutant| mutant.suite).filter(|suite| is_asked_for(suite)).collect();
     suites.sort_unstable();
     suites.dedup();
     for suite in suites {
         assert_eq!(passes(scratch.path(), suite), Some(true), "{suite} passes without a fault");
     }
     let mut missed = Vec::new();
-    for mutant in MUTANTS {
+    for mutant in MUTANTS.iter().filter(|mutant| is_asked_for(mutant.suite)) {
         let file = scratch.path().join(mutant.file);
         std::fs::write(&file, mutated(mutant)).unwrap();
         let verdict = passes(scratch.path(), mutant.suite);

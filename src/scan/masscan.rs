@@ -24,7 +24,7 @@ use crate::moment::Moment;
 pub(super) const SPEC: FormatSpec = FormatSpec { name: "masscan", fits, open };
 
 /// Most ports of a record; one with more is `too-long`. masscan itself writes one.
-const PORTS_MAX: usize = 1 << 16;
+const PORTS_MAX: usize = 4096;
 
 fn fits(head: &Head<'_>) -> bool {
     head_has(head, Dialect::Masscan, None, &["ports[].status", "ports[].service", "rec_type"])
@@ -102,7 +102,11 @@ impl<'r> Host<'r> {
             "timestamp" => reader.fill(&mut self.timestamp),
             "rec_type" => reader.fill(&mut self.rec_type),
             "ports" if reader.is_second(&mut self.ports_seen) || !reader.is_array() => reader.skip(),
-            "ports" => reader.array(|reader| Port::read(reader).map(|port| self.ports.push(port))),
+            "ports" => reader.array(|reader| match self.ports.len() {
+                // One more than may be is enough to know.
+                0..=PORTS_MAX => Port::read(reader).map(|port| self.ports.push(port)),
+                _ => reader.skip(),
+            }),
             "data" => reader.inside(&mut self.data_seen, |reader, key| match key {
                 "status" => reader.fill(&mut self.only.status),
                 _ => reader.skip(),

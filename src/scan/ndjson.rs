@@ -454,3 +454,22 @@ fn is_transport(protocol: &str) -> bool {
 fn is_between_cves(c: char) -> bool {
     matches!(c, ';' | ',' | '|') || c.is_ascii_whitespace()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_places_of_key_fields_fit_into_one_search() {
+        let names: Vec<String> = Field::ALL
+            .iter()
+            .flat_map(|field| usual(*field))
+            .map(|name| format!("\"{}\":1", name.to_uppercase()))
+            .collect();
+        let text = format!("{{{}}}", names.join(","));
+        let head = Head { bytes: text.as_bytes(), at_end: true };
+        let ndjson = Ndjson::new(&head, &FormatOptions::default());
+        assert!(ndjson.key_paths.len() <= PATHS_MAX, "{}", ndjson.key_paths.len());
+        assert_eq!(ndjson.columns()[0], ("IP".to_owned(), "address"));
+    }
+}

@@ -98,8 +98,10 @@ impl<'r> Grab<'r> {
             "port" => reader.fill(&mut self.port),
             "data" if reader.is_second(&mut self.data_seen) || !reader.is_object() => reader.skip(),
             "data" => {
-                reader.object(|reader, name| {
-                    Module::read(reader, name).map(|module| self.modules.push(module))
+                reader.object(|reader, name| match self.modules.len() {
+                    // One more than may be is enough to know.
+                    0..=MODULES_MAX => Module::read(reader, name).map(|module| self.modules.push(module)),
+                    _ => reader.skip(),
                 })?;
                 if has_twins(&self.modules) {
                     reader.note_duplicate();
