@@ -15,7 +15,7 @@ mod stream;
 
 pub use hash::ContentHash;
 
-use crate::index::Index;
+use crate::index::{Finder, Index};
 use crate::scan::{
     Content, Filter, Format, KeyKinds, Keys, Sink, Source, SourceError, Stream, Subject, Tally, Window,
 };
@@ -115,7 +115,7 @@ pub fn drive<J: Judge>(
     let encoding = source.encoding();
     let raw_bytes = |text: &[u8]| encoding.raw_bytes(text);
     let hash = options.hash_prefix.map(|prefix| ContentHash::new(prefix, options.chunk_bytes));
-    let filter = IndexFilter { index };
+    let filter = IndexFilter { index, finder: index.finder() };
     let mut drive =
         Drive { format, filter, judge, options, hash, chunks_hashed: 0, records: 0, raw_bytes: &raw_bytes };
     let text_bytes = match &mut source.content {
@@ -128,6 +128,7 @@ pub fn drive<J: Judge>(
 /// The index as the scan sees it: a proof that nothing is registered.
 struct IndexFilter<'i> {
     index: &'i Index,
+    finder: Finder<'i>,
 }
 
 impl Filter for IndexFilter<'_> {
@@ -137,18 +138,18 @@ impl Filter for IndexFilter<'_> {
 
     fn may_hold(&self, keys: &Keys<'_>) -> bool {
         match keys.subject {
-            Some(Subject::Address(address)) => self.index.holds(address),
+            Some(Subject::Address(address)) => self.finder.holds(address),
             Some(Subject::Prefix(prefix)) => self.index.covering_prefix(prefix).next().is_some(),
             None => false,
         }
     }
 
     fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
-        self.index.finder().holds_v4_batch(addresses)
+        self.finder.holds_v4_batch(addresses)
     }
 
     fn may_hold_v6(&self, addresses: &[u128]) -> u64 {
-        self.index.finder().holds_v6_batch(addresses)
+        self.finder.holds_v6_batch(addresses)
     }
 }
 

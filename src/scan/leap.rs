@@ -31,6 +31,9 @@ use std::ops::Range;
 /// Longest record that is leapt over, bytes.
 const LEAP_BYTES_MAX: usize = 8 << 10;
 
+/// How far ahead of the block at hand text is asked for, bytes: the processor itself does not ask beyond a page.
+const AHEAD_BYTES: usize = 2 << 10;
+
 /// Most records that wait for the filter's answer.
 const QUEUE_MAX: usize = 64;
 
@@ -126,6 +129,7 @@ impl Leap<'_> {
         let mut reader = Reader { inside: 0, border: 1, left: self.column, field_start, field_end: None };
         let mut at = start;
         let newline = loop {
+            marker.prefetch(bytes, at + AHEAD_BYTES);
             match reader.read(marker, &block(bytes, at)?, at, self.dialect.delimiter) {
                 Ok(Some(newline)) => break newline,
                 Ok(None) if at - start < LEAP_BYTES_MAX => at += BLOCK_BYTES,

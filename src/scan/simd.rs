@@ -37,6 +37,9 @@ pub(super) trait Marker: Copy {
     /// The newlines, the quotes (`"`) and the bytes that are `delimiter`.
     fn mark(self, block: &Block, delimiter: u8) -> Marks;
 
+    /// Says that the byte at `at` will soon be read; any position will do.
+    fn prefetch(self, bytes: &[u8], at: usize);
+
     /// Which of 16 bytes are dots, and which are decimal digits.
     fn quad(self, text: &[u8; 16]) -> Quad;
 
@@ -80,6 +83,9 @@ impl Marker for Portable {
         };
         Marks { newlines: equal(b'\n'), quotes: equal(b'"'), delimiters: equal(delimiter) }
     }
+
+    #[inline(always)]
+    fn prefetch(self, _: &[u8], _: usize) {}
 
     #[inline(always)]
     fn quad(self, text: &[u8; 16]) -> Quad {
@@ -139,6 +145,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn prefetch(self, bytes: &[u8], at: usize) {
+            prefetch(bytes, at);
+        }
+
+        #[inline(always)]
         fn quad(self, text: &[u8; 16]) -> Quad {
             quad(text)
         }
@@ -192,6 +203,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn prefetch(self, bytes: &[u8], at: usize) {
+            prefetch(bytes, at);
+        }
+
+        #[inline(always)]
         fn quad(self, text: &[u8; 16]) -> Quad {
             quad(text)
         }
@@ -201,6 +217,12 @@ mod x86 {
             // SAFETY: `self` proves PCLMULQDQ.
             unsafe { parity(bits) }
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(bytes: &[u8], at: usize) {
+        // SAFETY: the target has SSE; a prefetch reads nothing and may be given any address, also one of nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(at).cast()) }
     }
 
     /// With SSE2, which every processor of this architecture has.
