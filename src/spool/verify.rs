@@ -96,6 +96,11 @@ impl Verification {
         if !is_named_so {
             self.report(&directory, MANIFEST_FILE, "it is another run's");
         }
+        let files = manifest.notices.iter().chain(&manifest.held);
+        if let Some(error) = files.filter_map(|facts| facts.file().err()).next() {
+            self.report(&directory, MANIFEST_FILE, error.to_string());
+            return Ok(());
+        }
         self.notices += self.look_at_files(&directory, &manifest.notices, Files::Notices)?;
         self.look_at_sender_manifests(&directory, &manifest)?;
         self.look_at_held(run, held, &manifest.held)
