@@ -389,7 +389,115 @@ fn deposit(bits: u64, mask: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::simd::with_each;
+    use super::super::{FORMATS, FormatOptions, Head, Keys, Subject};
     use super::*;
+
+    /// Holds odd addresses, and rules out half of the even ones at once.
+    struct Odd;
+
+    impl Filter for Odd {
+        fn kinds(&self) -> KeyKinds {
+            KeyKinds { addresses: true, names: false, asns: false }
+        }
+
+        fn may_hold(&self, keys: &Keys<'_>) -> bool {
+            matches!(keys.subject, Some(Subject::Address(address)) if address.bits() % 2 == 1)
+        }
+
+        fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
+            addresses.iter().enumerate().fold(0, |bits, (i, v4)| bits | u64::from(v4 % 4 != 0) << i)
+        }
+
+        fn may_hold_v6(&self, addresses: &[u128]) -> u64 {
+            addresses.iter().enumerate().fold(0, |bits, (i, v6)| bits | u64::from(v6 % 4 != 0) << i)
+        }
+    }
+
+    #[derive(Default)]
+    struct Kept(Vec<(u64, usize, Vec<u8>)>);
+
+    impl Sink for Kept {
+        fn candidate(&mut self, number: u64, start: usize, record: &[u8]) {
+            self.0.push((number, start, record.to_vec()));
+        }
+    }
+
+    /// The sweep of all of a text with each marker, and the exact one.
+    fn check_sweep(format: &dyn Format, dialect: Dialect, column: usize, window: Window<'_>) {
+        let starts = 0..window.bytes.len();
+        let (mut kept, mut tally, mut chain) = (Kept::default(), Tally::default(), Chain::new());
+        let frame = |at| dialect.frame(window, at, &mut chain);
+        let end = sweep_frames(format, frame, window, starts.clone(), &Odd, &mut kept, &mut tally);
+        let exact = (end, tally, kept.0);
+        let leap = Leap { format, dialect, column, window, filter: &Odd };
+        struct Run<'a>(Leap<'a>, Range<usize>);
+        impl Work for Run<'_> {
+            type Output = (usize, Tally, Vec<(u64, usize, Vec<u8>)>);
+            #[inline(always)]
+            fn run(self, marker: impl Marker) -> Self::Output {
+                let (mut kept, mut tally) = (Kept::default(), Tally::default());
+                let sweep = Sweep { leap: self.0, starts: self.1, sink: &mut kept, tally: &mut tally };
+                let end = sweep.run(marker);
+                (end, tally, kept.0)
+            }
+        }
+        for swept in with_each(|| Run(leap, starts.clone())) {
+            assert_eq!(swept, exact, "column {column}, {}", window.bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn every_marker_sweeps_as_the_exact_sweep_does() {
+        let seed = fastrand::u64(..);
+        eprintln!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let pieces: &[&[u8]] = &[
+            b"192.0.2.1",
+            b"8.8.8.8",
+            b"9.9.9.12",
+            b"2001:db8::1",
+            b"2a00::4",
+            b"\"192.0.2.3\"",
+            b"\"8.8.4.4\"",
+            b",",
+            b",",
+            b",",
+            b",",
+            b"\n",
+            b"\n",
+            b"\r\n",
+            b"\"",
+            b"\"\"",
+            b"#",
+            b"\"a,\nb\"",
+            b"plain words that are long",
+            b" ",
+            b"\xff",
+            b"\r",
+        ];
+        for _ in 0..3_000 {
+            let column = random.usize(..4);
+            let header = ["ip,a,b,c\n", "a,ip,b,c\n", "a,b,ip,c\n", "a,b,c,ip\n"][column];
+            let spec = FORMATS.iter().find(|spec| spec.name == "csv").unwrap();
+            let record_bytes_max = [1 << 20, 100, 20][random.usize(..3)];
+            let options = FormatOptions { record_bytes_max, ..FormatOptions::default() };
+            let format = (spec.open)(&Head { bytes: header.as_bytes(), at_end: true }, &options).unwrap();
+            let count = random.usize(..400);
+            let is_regular = random.bool();
+            let row = |random: &mut fastrand::Rng| match is_regular {
+                true => format!(
+                    "{0},{0},\"x{1}\",10.0.0.{1}\n",
+                    ["8.8.8.8", "1.2.3.5"][random.usize(..2)],
+                    random.u8(..)
+                )
+                .into_bytes(),
+                false => pieces[random.usize(..pieces.len())].to_vec(),
+            };
+            let bytes: Vec<u8> = (0..count).flat_map(|_| row(&mut random)).collect();
+            let dialect = Dialect { delimiter: b',', record_bytes_max };
+            check_sweep(&*format, dialect, column, Window { bytes: &bytes, at_end: random.bool() });
+        }
+    }
 
     struct ReadQuad<'t>(&'t [u8; QUAD_ROOM_BYTES], usize);
 
