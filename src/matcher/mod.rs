@@ -214,6 +214,7 @@ impl<J: Judge> Drive<'_, J> {
         let (mut at, mut start) = (0, self.format.body());
         while at < bytes.len() {
             let end = (at + self.window_bytes()).min(bytes.len());
+            self.look_at_cancelled()?;
             let window = Window { bytes, at_end: true };
             let place = Place { raw_base: 0, gap: 0 };
             start = self.window(&Fresh { window, bytes: at..end, hashed: false, start, place })?;
@@ -236,6 +237,7 @@ impl<J: Judge> Drive<'_, J> {
             let (mut start, mut text_bytes) = (self.format.body(), 0);
             for decoded in windows {
                 let mut decoded = decoded.map_err(DriveError::Source)?;
+                self.look_at_cancelled()?;
                 text_bytes += decoded.text().len() as u64;
                 let hashed = carry.endless;
                 if hashed {
@@ -260,6 +262,10 @@ impl<J: Judge> Drive<'_, J> {
         })
     }
 
+    fn look_at_cancelled(&self) -> Result<(), DriveError<J::Error>> {
+        if self.options.cancelled.load(Ordering::Relaxed) { Err(DriveError::Cancelled) } else { Ok(()) }
+    }
+
     /// Up to the end of a whole number of chunks of the content hash.
     fn window_bytes(&self) -> usize {
         self.first_chunk_bytes() + (WINDOW_CHUNKS - 1) * self.options.chunk_bytes
@@ -274,9 +280,6 @@ impl<J: Judge> Drive<'_, J> {
 
     /// Sweeps and hashes what is new in a window; returns where the first record begins that is not swept yet.
     fn window(&mut self, fresh: &Fresh<'_>) -> Result<usize, DriveError<J::Error>> {
-        if self.options.cancelled.load(Ordering::Relaxed) {
-            return Err(DriveError::Cancelled);
-        }
         let chunks = self.chunks(fresh.bytes.clone());
         let this = &*self;
         let run = |(i, chunk): (usize, &Range<usize>)| this.sweep_guess(fresh, i, chunk.clone());

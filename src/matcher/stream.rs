@@ -90,11 +90,12 @@ pub(super) fn decode(
     emptied: &mpsc::Receiver<Vec<u8>>,
 ) {
     let mut size = first;
+    let mut excess = Vec::new();
     let mut waiting: Option<Vec<u8>> = None;
     loop {
-        let mut buffer = emptied.try_recv().unwrap_or_default();
+        let mut buffer = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(free + later));
         buffer.resize(free, 0);
-        let (buffer, at_end) = match fill(stream, &mut buffer, size) {
+        let (buffer, at_end) = match fill(stream, &mut buffer, free + size, &mut excess) {
             Ok(true) => (waiting.replace(buffer), false),
             Ok(false) => (waiting.take(), true),
             Err(error) => {
@@ -114,13 +115,22 @@ pub(super) fn decode(
     }
 }
 
-/// Appends up to `size` bytes; whether any came.
-fn fill(stream: &mut Stream, buffer: &mut Vec<u8>, size: usize) -> Result<bool, SourceError> {
+/// Appends text up to `length` bytes in all; whether any came.
+///
+/// The stream fills all spare capacity. What is more than `length` stays in `excess` for the next window: windows end
+/// where chunks of the content hash do.
+fn fill(
+    stream: &mut Stream,
+    buffer: &mut Vec<u8>,
+    length: usize,
+    excess: &mut Vec<u8>,
+) -> Result<bool, SourceError> {
     let before = buffer.len();
-    while buffer.len() - before < size {
-        if stream.read_into(buffer, size - (buffer.len() - before))? == 0 {
-            break;
-        }
+    buffer.append(excess);
+    while buffer.len() < length && stream.read_into(buffer, length - buffer.len())? > 0 {}
+    if buffer.len() > length {
+        excess.extend_from_slice(&buffer[length..]);
+        buffer.truncate(length);
     }
     Ok(buffer.len() > before)
 }
