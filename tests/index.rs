@@ -772,6 +772,20 @@ fn lines_are_in_the_id_only_where_they_decide() {
 }
 
 #[test]
+fn rows_of_one_line_stand_in_canonical_order_in_the_id() {
+    let mut register = register(&[
+        ("first", "91.192.0.0/24", Role::User, 0, 1),
+        ("first", "91.192.0.0/24", Role::User, 0, 1),
+        ("second", "91.192.0.0/24", Role::User, 0, 1),
+    ]);
+    register.owners[1].organisation = 0;
+    register.registrations[0].valid_from = Some(Day::from_number(20_000));
+    let id = build(&register).id();
+    register.registrations.reverse();
+    assert_eq!(build(&register).id(), id);
+}
+
+#[test]
 fn all_that_is_told_is_in_the_id() {
     let day = Some(Day::from_number(20_000));
     check_id(|register| register.owners[2].name = None, false);

@@ -142,6 +142,8 @@ struct Claim {
     first: u128,
     owner: u32,
     line: u32,
+    /// The place in canonical order: what else decides must not depend on the order of rows.
+    canonical: u32,
     at: u32,
 }
 
@@ -159,7 +161,19 @@ impl Claims<'_> {
         if self.ranks.is_united(organisation) {
             let terms = &self.terms[terms as usize];
             let (role, source, size) = (terms.role, terms.source.get(), last - first);
-            self.claims.push(Claim { kind, organisation, role, source, size, first, owner, line, at });
+            let canonical = self.claims.len() as u32;
+            self.claims.push(Claim {
+                kind,
+                organisation,
+                role,
+                source,
+                size,
+                first,
+                owner,
+                line,
+                canonical,
+                at,
+            });
         }
     }
 
@@ -172,7 +186,7 @@ impl Claims<'_> {
             if rivals.iter().all(|claim| claim.owner == rivals[0].owner) {
                 continue;
             }
-            rivals.sort_unstable_by_key(|claim| (claim.line, claim.owner, claim.first, claim.at));
+            rivals.sort_unstable_by_key(|claim| (claim.line, claim.canonical));
             turns.extend(rivals.iter().zip(0..).map(|(claim, turn)| (claim.at, turn)));
         }
         turns
