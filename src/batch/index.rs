@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::output::{note, print_json, print_lines};
-use super::setup::{now, read_register};
+use super::setup::{keep_inputs, now, read_register};
 use crate::index::{ChangeKind, Coverage, Difference, Index};
 use crate::register::lint;
 use serde_json::json;
@@ -11,6 +11,7 @@ use std::time::Instant;
 
 /// `index build`: compiles register files into an index; the old one stays if anything is wrong.
 pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: bool) -> Result<u8, Failure> {
+    keep_inputs(&[output], &sources.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     let started = Instant::now();
     let (register, report) = read_register(sources, keep_going, quiet)?;
     if report.bad_rows > 0 {

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Wanted, run_code};
 use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
-use super::setup::{ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
+use super::setup::{self, ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
 use crate::config::{Config, Feed};
 use crate::index::Index;
 use crate::matcher::CHUNK_BYTES;
@@ -84,6 +84,7 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
     check(&request)?;
     request.reading.feed()?;
     request.reading.over(&Feed::default(), &config)?;
+    keep_inputs(&request)?;
     let (signal, cancelled) = catch_signals()?;
     let mut sink = open_sink(&request, &config)?;
     let index = request.setup.load_index(&config)?;
@@ -133,6 +134,15 @@ fn check(request: &MatchRequest) -> Result<(), Failure> {
         return Err(Failure::Usage("standard input (-) can be read only once".to_owned()));
     }
     Ok(())
+}
+
+/// `--output` and `--rejects` write over nothing that is read.
+fn keep_inputs(request: &MatchRequest) -> Result<(), Failure> {
+    let outputs: Vec<&Path> =
+        [&request.output, &request.rejects].into_iter().flatten().map(PathBuf::as_path).collect();
+    let setup = &request.setup;
+    let inputs = request.dumps.iter().chain(&setup.registers).chain(&setup.index).chain(&setup.config);
+    setup::keep_inputs(&outputs, &inputs.map(PathBuf::as_path).collect::<Vec<_>>())
 }
 
 /// SIGINT and SIGTERM stop a run between two windows; a second one ends the process at once.

@@ -10,6 +10,8 @@ use crate::register::{ReadOptions, Register, RegisterError, Report};
 use crate::scan::{Encoding, FormatOptions};
 use crate::spool::{Spool, SpoolOptions};
 use crate::text::show;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -203,6 +205,24 @@ pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> F
         classification: feed.classification,
         severity: feed.severity,
     }
+}
+
+/// Refuses to write over what is read: the same file, by whatever name.
+pub(super) fn keep_inputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Failure> {
+    let identity =
+        |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    for (i, output) in outputs.iter().enumerate() {
+        let Some(written) = identity(output) else { continue };
+        let others = inputs.iter().chain(&outputs[..i]);
+        if let Some(other) = others.into_iter().find(|other| identity(other) == Some(written)) {
+            return Err(Failure::Usage(format!(
+                "{} would be written over, and is also used as {} (give another name)",
+                output.display(),
+                other.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// `check-config`: reads the configuration and everything that it names; says what is there.

@@ -163,6 +163,11 @@ impl<'r> Item<'r> {
             let prefix = Prefix::read(text.as_bytes()).map_err(|_| Reject::Prefix)?;
             return Ok(Self::of_subject(Subject::of_prefix(prefix), Ok(None)));
         }
+        // `192.0.2.0/24x` or `192.0.2.0/24:80`: meant as a prefix, and not one address of it.
+        let length_like = path.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+        if scheme.is_empty() && length_like && Address::read(authority.as_bytes()).is_some() {
+            return Err(Reject::Prefix);
+        }
         let host = Host::read(authority).ok_or(Reject::Address)?;
         let port = match host.port {
             Some(port) => read_port(port.as_bytes()).ok_or(Reject::Port),
