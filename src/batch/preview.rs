@@ -11,7 +11,7 @@ use crate::register::Register;
 use crate::scan::{Input, Io, Packing};
 use crate::text::show;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 /// What `preview` is asked.
 pub struct PreviewRequest {
@@ -57,7 +57,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
             matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
         },
         scratch_directory: &std::env::temp_dir(),
-        cancelled: &AtomicBool::new(false),
+        cancelled: &Arc::default(),
         progress: &|_| {},
         rejects: None,
     };

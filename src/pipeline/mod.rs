@@ -29,6 +29,7 @@ use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// One dump to be processed.
@@ -56,7 +57,7 @@ pub struct Job<'a> {
     /// Unnamed files for what does not fit in memory go here where there is no stage to keep them in.
     pub scratch_directory: &'a Path,
     /// Set by anyone to stop: nothing is published then.
-    pub cancelled: &'a AtomicBool,
+    pub cancelled: &'a Arc<AtomicBool>,
     /// Told now and then how far it is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
     /// Gets each rejected record, one JSON object a line.

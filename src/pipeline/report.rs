@@ -22,7 +22,7 @@ use std::ops::AddAssign;
 pub enum State {
     /// All of its notices are in the spool, or all its alerts in the output.
     Published,
-    /// They were there before; nothing was written.
+    /// They were there before; nothing was written. The counts are those of what would have been.
     AlreadyPublished,
     /// Nothing was to be written.
     DryRun,
@@ -312,8 +312,12 @@ impl RunReport {
         self.published = Some(at);
     }
 
+    /// What was counted until then is forgotten: it is of a part of the dump, and nothing of it was published.
     pub(super) fn fail(&mut self, error: RunError) {
         self.state = State::Failed;
+        self.books = Books { bytes_stored: self.books.bytes_stored, ..Books::default() };
+        self.rejected_first.clear();
+        self.told.clear();
         self.error = Some(error.to_string());
         self.failure = Some(error);
     }

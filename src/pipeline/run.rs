@@ -10,7 +10,8 @@ use crate::alert::{Context, RunFacts};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::Tlp;
 use crate::scan::{
-    Content, Encoding, Format, Input, Source, SourceOptions, is_report_type, open_format, report_type_of,
+    Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, is_report_type, open_format,
+    report_type_of,
 };
 use crate::spool::{
     self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Stage,
@@ -21,15 +22,24 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Processes one dump. What went wrong is in the report: the next dump is not concerned.
 pub fn run(mut job: Job<'_>, destination: Destination<'_>) -> RunReport {
     let mut report = RunReport::new(job.name);
     if let Err(error) = process(&mut job, destination, &mut report) {
-        report.fail(error);
+        report.fail(match error {
+            RunError::Source(error) if error.kind() == SourceErrorKind::Cancelled => RunError::Cancelled,
+            error => error,
+        });
     }
     report
+}
+
+/// The last look before anything can be seen of a run.
+fn look_at_cancelled(job: &Job<'_>) -> Result<(), RunError> {
+    if job.cancelled.load(Ordering::Relaxed) { Err(RunError::Cancelled) } else { Ok(()) }
 }
 
 /// A dump whose format is known and whose header is read.
@@ -50,6 +60,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             count(scanned.sorted, report)?;
             dump.source.unchanged().map_err(RunError::Source)?;
             report.books.check()?;
+            look_at_cancelled(job)?;
             report.state = State::DryRun;
             Ok(())
         }
@@ -59,6 +70,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             let run = name_run(job, &scanned, report)?;
             let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
+            look_at_cancelled(job)?;
             write_output(notices, out, report)
         }
         Destination::Spool(spool) => {
@@ -67,12 +79,13 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             let run = name_run(job, &scanned, report)?;
             if let Some(at) = spool.find_published(&run, &scanned.content())? {
                 report.already_published(at);
-                return Ok(());
+                return count(scanned.sorted, report);
             }
             let facts = run_facts(job, &dump, &scanned, report)?;
             let mut notices = Notices::Stage { stage: &stage, current: None };
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             notices.finish()?;
+            look_at_cancelled(job)?;
             publish(stage, facts, report)
         }
     }
@@ -119,6 +132,7 @@ fn source_options(job: &Job<'_>, facts: &FeedFacts, dry_run: bool) -> SourceOpti
         encoding: facts.encoding,
         decompressed_bytes_max: job.reading.decompressed_bytes_max,
         raw_hasher: (!dry_run).then_some(hasher),
+        cancelled: Some(Arc::clone(job.cancelled)),
         ..SourceOptions::default()
     }
 }

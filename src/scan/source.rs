@@ -11,6 +11,8 @@ use super::mapped::Mapped;
 use super::packed::{FlawKind, MAGIC_BYTES, Packing, foreign_packing};
 use super::stream::Stream;
 use crate::text;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, FileType, Metadata, OpenOptions};
@@ -19,6 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Largest dump by default, decompressed bytes: 1 TiB.
 pub const DECOMPRESSED_BYTES_MAX: u64 = 1 << 40;
@@ -63,6 +66,8 @@ pub struct SourceOptions {
     pub ratio_max: Option<u64>,
     /// Where the content of a transcoded dump is hashed to, what comes before it already in; `None`: it is not.
     pub raw_hasher: Option<blake3::Hasher>,
+    /// Set by anyone to stop waiting for a pipe that nobody writes to.
+    pub cancelled: Option<Arc<AtomicBool>>,
 }
 
 impl Default for SourceOptions {
@@ -73,6 +78,7 @@ impl Default for SourceOptions {
             decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
             ratio_max: None,
             raw_hasher: None,
+            cancelled: None,
         }
     }
 }
@@ -97,7 +103,7 @@ impl Source {
     pub fn open(input: &Input, options: SourceOptions) -> Result<Self, SourceError> {
         let origin = Arc::new(match input {
             Input::File(path) => Origin::open(path)?,
-            Input::Stdin => Origin::stdin()?,
+            Input::Stdin => Origin::stdin(options.cancelled.clone())?,
         });
         let content = match origin.map(&options)? {
             Some(mapped) => Content::Mapped(mapped),
@@ -168,7 +174,12 @@ pub(super) struct Origin {
     path: Option<PathBuf>,
     /// `None`: a pipe, of which nothing is known.
     stamp: Option<Stamp>,
+    /// Whether nobody waits for a pipe any more.
+    cancelled: Option<Arc<AtomicBool>>,
 }
+
+/// How long a pipe is waited for between two looks at whether anybody still wants it.
+const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What tells that a file was not written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,10 +216,10 @@ impl Origin {
             OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         refuse_irregular(&name, metadata.file_type())?;
-        Ok(Self { stamp: Stamp::of(&metadata), path: Some(path.to_owned()), file, name })
+        Ok(Self { stamp: Stamp::of(&metadata), path: Some(path.to_owned()), file, name, cancelled: None })
     }
 
-    fn stdin() -> Result<Self, SourceError> {
+    fn stdin(cancelled: Option<Arc<AtomicBool>>) -> Result<Self, SourceError> {
         let name = "standard input".to_owned();
         let failed = |error: io::Error| SourceError::Io { dump: name.clone(), error };
         // A descriptor of its own, since the standard library's reader buffers.
@@ -217,7 +228,23 @@ impl Origin {
         if metadata.is_dir() {
             refuse_irregular(&name, metadata.file_type())?;
         }
-        Ok(Self { stamp: Stamp::of(&metadata), path: None, file, name })
+        Ok(Self { stamp: Stamp::of(&metadata), path: None, file, name, cancelled })
+    }
+
+    /// Waits until a read does not, or until nobody wants it.
+    pub(super) fn wait(&self) -> Result<(), SourceError> {
+        let (None, Some(cancelled)) = (self.stamp, &self.cancelled) else { return Ok(()) };
+        let mut file = [PollFd::new(&self.file, PollFlags::IN)];
+        loop {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(SourceError::Cancelled { dump: self.name.clone() });
+            }
+            match poll(&mut file, Some(&WAIT)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(SourceError::Io { dump: self.name.clone(), error: error.into() }),
+            }
+        }
     }
 
     /// The map of a file that can be read as it is.
@@ -362,6 +389,11 @@ pub enum SourceError {
         /// How.
         change: Change,
     },
+    /// Somebody set [`SourceOptions::cancelled`].
+    Cancelled {
+        /// The dump.
+        dump: String,
+    },
     /// The system failed to read it.
     Io {
         /// The dump.
@@ -382,6 +414,8 @@ pub enum SourceErrorKind {
     Data,
     /// Try again: 75.
     Changed,
+    /// Interrupted: 130 or 143.
+    Cancelled,
     /// I/O: 74.
     Io,
 }
@@ -404,6 +438,7 @@ impl SourceError {
                 SourceErrorKind::Data
             }
             Self::Changed { .. } => SourceErrorKind::Changed,
+            Self::Cancelled { .. } => SourceErrorKind::Cancelled,
             Self::Io { .. } => SourceErrorKind::Io,
         }
     }
@@ -452,6 +487,7 @@ impl fmt::Display for SourceError {
                 };
                 write!(f, "{dump}: {how} while it was read (try again when it is complete)")
             }
+            Self::Cancelled { dump } => write!(f, "{dump}: interrupted while it was read"),
             Self::Io { dump, error } => write!(f, "{dump}: cannot be read: {error}"),
         }
     }

@@ -321,6 +321,7 @@ impl Stored {
 fn fill(origin: &Origin, out: &mut Vec<u8>) -> Result<usize, SourceError> {
     let before = out.len();
     while out.len() < out.capacity() {
+        origin.wait()?;
         match rustix::io::read(&origin.file, spare_capacity(out)) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}
