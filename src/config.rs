@@ -181,11 +181,11 @@ fn explain(message: &str) -> String {
     }
 }
 
-/// The candidate that is most like `word`, if any is like it at all.
+/// The candidate that is most like `word`, if any is like it at all: by much, or by all but one slip of the fingers.
 pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     candidates
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .filter(|(likeness, candidate)| *likeness > 0.8 || strsim::osa_distance(word, candidate) == 1)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }

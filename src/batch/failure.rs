@@ -82,7 +82,7 @@ impl Failure {
             Self::Spool(error) => spool_code(error),
             Self::File { error, wanted: Wanted::Create, .. } => io_code(error, 73),
             Self::File { error, wanted: Wanted::Read, .. } => io_code(error, 74),
-            Self::Output(_) => 74,
+            Self::Output(error) => io_code(error, 74),
             Self::Interrupted(signal) => 128 + *signal as u8,
             Self::Told(code) => *code,
         }
@@ -92,10 +92,15 @@ impl Failure {
     pub fn is_silent(&self) -> bool {
         match self {
             Self::Told(_) => true,
-            Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Output(error) => is_broken_pipe(error),
             _ => false,
         }
     }
+}
+
+/// Who read the output has had enough of it, which is no news to anybody.
+pub(super) fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 fn io_code(error: &io::Error, other: u8) -> u8 {
@@ -146,6 +151,7 @@ pub(super) fn run_code(error: &RunError) -> u8 {
             SourceErrorKind::Permission => 77,
             SourceErrorKind::Data => 65,
             SourceErrorKind::Changed => 75,
+            SourceErrorKind::Cancelled => 130,
             SourceErrorKind::Io => 74,
         },
         RunError::Format(DetectError::Unknown { .. }) | RunError::Name(_) => 64,

@@ -1,6 +1,6 @@
 //! `match`: dumps in, one notice per recipient out.
 
-use super::failure::{Failure, Wanted, run_code};
+use super::failure::{Failure, Wanted, is_broken_pipe, run_code};
 use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
 use super::setup::{self, ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
 use crate::config::{Config, Feed};
@@ -110,8 +110,9 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
         {
             first_failure = Some(run_code(error));
         }
+        let goes_on = sink.took(&report);
         reports.push(report);
-        if call.cancelled.load(Ordering::Relaxed) {
+        if !goes_on || call.cancelled.load(Ordering::Relaxed) {
             break;
         }
     }
@@ -119,10 +120,27 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
         out.flush().map_err(Failure::Output)?;
     }
     finish(sink, &request, &reports)?;
+    // A signal that comes when all is done has interrupted nothing.
+    let is_cut_short = reports.len() < request.dumps.len()
+        || reports.iter().any(|report| matches!(report.failure, Some(RunError::Cancelled)));
     match (signal.load(Ordering::Relaxed), first_failure) {
-        (0, None) => Ok(0),
-        (0, Some(code)) => Err(Failure::Told(code)),
-        (signal, _) => Err(Failure::Interrupted(signal as i32)),
+        (signal, _) if signal > 0 && is_cut_short => Err(Failure::Interrupted(signal as i32)),
+        (_, Some(code)) => Err(Failure::Told(code)),
+        (_, None) => Ok(0),
+    }
+}
+
+impl Sink {
+    /// A dump is done. Whether others can follow: after a torn output none can.
+    fn took(&mut self, report: &RunReport) -> bool {
+        match (self, &report.failure) {
+            (Self::Output(out), None) => {
+                out.keep();
+                true
+            }
+            (Self::Output(out), Some(RunError::Output(_))) => out.take_back(),
+            _ => true,
+        }
     }
 }
 
@@ -228,6 +246,9 @@ impl Call<'_> {
 fn tell(report: &RunReport) {
     let dump = show(report.dump.as_bytes(), 256);
     match (&report.state, &report.failure) {
+        // Told at the end, for all dumps.
+        (State::Failed, Some(RunError::Cancelled)) => {}
+        (State::Failed, Some(RunError::Output(error))) if is_broken_pipe(error) => {}
         (State::Failed, Some(error)) => note(format_args!("error: {}", in_dump(&dump, error))),
         (State::AlreadyPublished, _) => {
             let when = report
@@ -257,18 +278,14 @@ fn in_dump(dump: &str, error: &RunError) -> String {
 
 /// Closes what was open and prints the summary.
 fn finish(sink: Sink, request: &MatchRequest, reports: &[RunReport]) -> Result<(), Failure> {
-    let mut data_on_stdout = false;
+    let data_on_stdout = request.output.as_deref() == Some(Path::new("-"));
     let spool = match &sink {
         Sink::Spool(spool) => Some(spool.path().to_owned()),
         Sink::Output(_) | Sink::DryRun => None,
     };
     match sink {
-        Sink::Output(out) if reports.iter().all(|report| report.state == State::Failed) => out.discard(),
-        Sink::Output(out) => {
-            data_on_stdout = matches!(out, AlertOutput::Stdout(_));
-            out.finish()?;
-        }
-        Sink::Spool(_) | Sink::DryRun => {}
+        Sink::Output(out) if reports.iter().any(|report| report.state == State::Published) => out.finish()?,
+        Sink::Output(_) | Sink::Spool(_) | Sink::DryRun => {}
     }
     let summary = Summary::of(reports);
     match (request.json, data_on_stdout) {
@@ -301,11 +318,12 @@ fn text_summary(spool: Option<&Path>, reports: &[RunReport], summary: &Summary<'
 
 fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
     let dump = show(report.dump.as_bytes(), 256);
-    let format = report.format.as_deref().unwrap_or("unknown format");
-    let mut lines = vec![format!("{dump}: {} (feed {}, {format})", report.state.as_str(), report.feed)];
+    let state = report.state.as_str();
     if report.state == State::Failed {
-        return lines;
+        return vec![format!("{dump}: {state}")];
     }
+    let format = report.format.as_deref().unwrap_or_default();
+    let mut lines = vec![format!("{dump}: {state} (feed {}, {format})", report.feed)];
     lines.extend(books_summary(&report.books));
     for reject in &report.rejected_first {
         lines.push(format!(

@@ -5,7 +5,7 @@ use crate::pipeline::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Says something on standard error. If nobody can hear it, nothing changes.
@@ -30,43 +30,83 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 /// Where `--output` goes: standard output, or a file that appears only when all is written.
+///
+/// Nothing is gathered here: a run gives its alerts in large blocks.
 pub(super) enum AlertOutput {
-    Stdout(BufWriter<io::Stdout>),
-    File { path: PathBuf, temporary: PathBuf, writer: BufWriter<File> },
+    /// Standard output, a pipe or a device: what is written is gone.
+    Given(Box<dyn Write + Send>),
+    /// A file beside its place.
+    Beside(Beside),
+}
+
+/// A file that is renamed over `path` in the end, and otherwise removed.
+pub(super) struct Beside {
+    path: PathBuf,
+    /// `None`: it was renamed.
+    temporary: Option<PathBuf>,
+    file: File,
+    /// How much of it is of dumps that went well.
+    good_bytes: u64,
 }
 
 impl AlertOutput {
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
-            return Ok(Self::Stdout(BufWriter::with_capacity(WRITE_BYTES, io::stdout())));
+            return Ok(Self::Given(Box::new(io::stdout())));
         }
+        let failed = |error| Failure::file(path, Wanted::Create, error);
         // A pipe or a device cannot be replaced: it is written as it is.
-        let special = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let file = File::options().write(true).open(path).map_err(failed)?;
+            return Ok(Self::Given(Box::new(file)));
+        }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.tmp", std::process::id()));
-        let temporary = if special { path.to_owned() } else { path.with_file_name(name) };
-        let create =
-            if special { File::options().write(true).open(&temporary) } else { File::create_new(&temporary) };
-        let file = create.map_err(|error| Failure::file(path, Wanted::Create, error))?;
-        Ok(Self::File { path: path.into(), temporary, writer: BufWriter::with_capacity(WRITE_BYTES, file) })
+        let temporary = path.with_file_name(name);
+        let file = File::create_new(&temporary).map_err(failed)?;
+        Ok(Self::Beside(Beside { path: path.into(), temporary: Some(temporary), file, good_bytes: 0 }))
     }
 
-    /// All dumps are written.
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
-        self.flush().map_err(Failure::Output)?;
-        match &self {
-            Self::File { path, temporary, .. } if path != temporary => {
-                std::fs::rename(temporary, path).map_err(|error| Failure::file(path, Wanted::Create, error))
-            }
-            _ => Ok(()),
+    /// All alerts of a dump are written.
+    pub(super) fn keep(&mut self) {
+        if let Self::Beside(Beside { file, good_bytes, .. }) = self {
+            *good_bytes = file.stream_position().unwrap_or(*good_bytes);
         }
     }
 
-    /// Nothing is to be seen of it.
-    pub(super) fn discard(self) {
-        if let Self::File { path, temporary, .. } = &self
-            && path != temporary
-        {
+    /// The alerts of a dump could not be written to the end: takes back those that were. Whether others can follow.
+    pub(super) fn take_back(&mut self) -> bool {
+        match self {
+            Self::Given(_) => false,
+            Self::Beside(Beside { file, good_bytes, .. }) => {
+                file.set_len(*good_bytes).and_then(|()| file.seek(SeekFrom::Start(*good_bytes))).is_ok()
+            }
+        }
+    }
+
+    /// All dumps are written. Without this nothing is to be seen of a file.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.flush().map_err(Failure::Output)?;
+        match self {
+            Self::Given(_) => Ok(()),
+            Self::Beside(mut beside) => beside.rename(),
+        }
+    }
+}
+
+impl Beside {
+    fn rename(&mut self) -> Result<(), Failure> {
+        let Some(temporary) = &self.temporary else { return Ok(()) };
+        let failed = |error| Failure::file(&self.path, Wanted::Create, error);
+        std::fs::rename(temporary, &self.path).map_err(failed)?;
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
             let _ = std::fs::remove_file(temporary);
         }
     }
@@ -75,21 +115,18 @@ impl AlertOutput {
 impl Write for AlertOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stdout(out) => out.write(bytes),
-            Self::File { writer, .. } => writer.write(bytes),
+            Self::Given(out) => out.write(bytes),
+            Self::Beside(beside) => beside.file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout(out) => out.flush(),
-            Self::File { writer, .. } => writer.flush(),
+            Self::Given(out) => out.flush(),
+            Self::Beside(beside) => beside.file.flush(),
         }
     }
 }
-
-/// Bytes that are written at once.
-const WRITE_BYTES: usize = 256 * 1024;
 
 /// How far a run is, on a terminal's standard error; else nothing.
 pub(super) struct ProgressLine {
