@@ -1,0 +1,240 @@
+//! Who is told what, and what waits for a person.
+
+use crate::work::Work;
+use serde_json::Value;
+
+const HEADER: &str = "ip,port,protocol,timestamp,identifier,cve,tag\n";
+
+/// Publishes rows; returns what is told, each file as `sender/owner: record reason …`.
+fn told(rows: &str, words: &str) -> (Work, Vec<String>) {
+    let work = Work::new();
+    work.write("dump.csv", format!("{HEADER}{rows}"));
+    let dump = work.dump(&format!("--feed night --spool spool {words} dump.csv"));
+    let run = dump["run"].as_str().unwrap();
+    let mut told = Vec::new();
+    for part in ["new", "held"] {
+        let directory = format!("spool/{part}/{run}");
+        for file in work.files(&directory).iter().filter(|file| file.ends_with(".jsonl")) {
+            let alerts = work.alerts(&format!("{directory}/{file}"));
+            told.push(format!("{} {}:{}", part, file.trim_end_matches(".jsonl"), words_of(&alerts)));
+        }
+    }
+    (work, told)
+}
+
+fn words_of(alerts: &[Value]) -> String {
+    let word = |alert: &Value| match alert["extra.held.reason"].as_str() {
+        Some(reason) => format!(" {} {reason}", alert["extra.record"]),
+        None => format!(" {}", alert["extra.record"]),
+    };
+    alerts.iter().map(word).collect()
+}
+
+fn check(rows: &str, words: &str, expected: &[&str]) {
+    assert_eq!(told(rows, words).1, expected, "{rows}");
+}
+
+/// A row at a time at which nothing is odd.
+fn row(address: &str) -> String {
+    format!("{address},80,tcp,2026-11-22T01:02:03Z,open-rdp,,\n")
+}
+
+#[test]
+fn the_user_is_told_else_the_owner_of_the_network() {
+    check(&row("192.0.2.1"), "", &["new ncsc/school: 1"]);
+    check(&row("192.0.2.16"), "", &["new ncsc/isp: 1"]);
+    check(&row("2001:db8:1::1"), "", &["new ncsc/school: 1"]);
+    check(&row("2001:db8:2::1"), "", &["new ncsc/isp: 1"]);
+    check(&row("::ffff:192.0.2.1"), "", &["new ncsc/school: 1"]);
+    check(&row("192.0.2.81"), "", &["new ncsc/isp: 1"]); // the user has no contact
+    check(&row("198.51.100.64"), "", &["new ncsc/hospital: 1"]);
+    check(&row("198.51.100.63"), "", &["new ncsc/hosting: 1"]);
+    check(&row("198.51.100.120"), "", &["new ncsc/clinic: 1"]);
+    check(&row("198.51.100.121"), "", &["new ncsc/hosting: 1"]);
+    check(&row("192.0.2.65"), "", &["new ncsc/new: 1"]);
+}
+
+#[test]
+fn equal_and_crossing_claims_are_held_with_a_line_for_each_claimant() {
+    let both = ["held ncsc/twin-a: 1 conflict", "held ncsc/twin-b: 1 conflict"];
+    check(&row("192.0.2.32"), "", &both);
+    check(&row("192.0.2.39"), "", &both);
+    check(&row("192.0.2.40"), "", &["new ncsc/isp: 1"]);
+    let crossing = ["held ncsc/clinic: 1 conflict", "held ncsc/hospital: 1 conflict"];
+    check(&row("198.51.100.90"), "", &crossing);
+    check(&row("198.51.100.99"), "", &crossing);
+    check(&row("198.51.100.100"), "", &["new ncsc/clinic: 1"]);
+}
+
+#[test]
+fn who_registered_between_finding_and_run_is_held_as_moved() {
+    let at = |day: &str| format!("192.0.2.65,80,tcp,{day},open-rdp,,\n");
+    let moved = ["held ncsc/new: 1 moved", "held ncsc/old: 1 moved"];
+    check(&at("2026-06-30T23:59:59Z"), "", &moved);
+    check(&at("2026-07-01T00:00:00Z"), "", &["new ncsc/new: 1"]);
+    check(&at("2026-06-30"), "--run-time 2026-06-30", &["new ncsc/old: 1"]);
+    check(&at("2026-06-30"), "--run-time 2026-07-01", &moved);
+}
+
+#[test]
+fn the_first_reason_that_applies_holds() {
+    check(&row("203.0.113.1"), "", &["held ncsc/silent: 1 no-contact"]);
+    let row = |time: &str, identifier: &str| format!("203.0.113.1,80,tcp,{time},{identifier},,\n");
+    check(&row("2026-11-23T12:00:00Z", "x"), "", &["held ncsc/silent: 1 no-contact"]);
+    check(&row("2026-11-23T12:00:01Z", "x"), "", &["held ncsc/silent: 1 future"]);
+    check(&row("2026-11-23T12:00:01Z", ""), "", &["held ncsc/silent: 1 no-finding"]);
+    let future = "192.0.2.33,80,tcp,2027-01-01,open-rdp,,\n";
+    check(future, "", &["held ncsc/twin-a: 1 future"]); // one line, under the first claimant
+}
+
+#[test]
+fn a_type_that_the_schema_does_not_know_is_held() {
+    let work = Work::new();
+    work.write("2026-11-22-scan_new_thing-nl.csv", "timestamp,ip,port\n2026-11-22 01:02:03,192.0.2.1,80\n");
+    let dump = work.dump("--spool spool 2026-11-22-scan_new_thing-nl.csv");
+    assert_eq!((&dump["feed"], &dump["format"]), (&"scan_new_thing".into(), &"shadowserver".into()));
+    assert_eq!(dump["held_by"], serde_json::json!({ "unknown-type": 1 }));
+    work.write("2026-11-22-scan_rdp-nl.csv", "timestamp,ip,port\n2026-11-22 01:02:03,192.0.2.1,80\n");
+    let dump = work.dump("--spool spool 2026-11-22-scan_rdp-nl.csv");
+    assert_eq!((&dump["alerts"], &dump["held"]), (&1.into(), &0.into()));
+}
+
+#[test]
+fn without_a_word_for_what_is_wrong_matches_are_held_and_the_remedy_is_told() {
+    let work = Work::new();
+    work.write("list", "192.0.2.1\n192.0.2.17:80\n");
+    let done = work.matched("--dry-run --json list");
+    done.check(0, &["--identifier NAME"]);
+    assert_eq!(done.summary()["dumps"][0]["held_by"], serde_json::json!({ "no-finding": 2 }));
+    assert_eq!(work.dump("--identifier open-rdp --dry-run list")["alerts"], 2);
+    work.write("config.toml", "[feeds.list]\nfinding = true\n");
+    let dump = work.dump("--config config.toml --output out list");
+    assert_eq!(dump["alerts"], 2);
+    assert_eq!(work.alerts("out")[0]["classification.identifier"], "open");
+}
+
+#[test]
+fn a_prefix_that_others_lie_in_is_held_with_a_line_for_each() {
+    let expected = [
+        "held ncsc/isp: 1 prefix",
+        "held ncsc/mute: 1 prefix",
+        "held ncsc/new: 1 prefix",
+        "held ncsc/school: 1 prefix",
+        "held ncsc/twin-a: 1 prefix",
+        "held ncsc/twin-b: 1 prefix",
+    ];
+    check(&row("192.0.2.0/24"), "", &expected);
+    check(&row("192.0.2.0/28"), "", &["new ncsc/school: 1"]);
+    check(&row("192.0.2.128/25"), "", &["new ncsc/isp: 1"]);
+    check(&row("192.0.2.1/32"), "", &["new ncsc/school: 1"]);
+    check(&row("192.0.0.0/22"), "", &[]); // nobody holds all of it
+    let (work, _) = told(&row("192.0.2.128/25"), "");
+    work.dump("--output out dump.csv");
+    let alert = &work.alerts("out")[0];
+    assert_eq!((&alert["source.ip"], &alert["source.network"]), (&Value::Null, &"192.0.2.128/25".into()));
+}
+
+#[test]
+fn equal_alerts_are_one_line_with_everything_that_they_say() {
+    let rows = "\
+192.0.2.1,443,tcp,2026-11-22T01:02:03Z,open-rdp,CVE-2026-0001;CVE-2026-0002,a;b
+192.0.2.2,443,tcp,2026-11-22T01:02:03Z,open-rdp,,
+::ffff:192.0.2.1,443,TCP,2026-11-22 02:02:03+01:00,OPEN-RDP,cve-2026-0002;CVE-2026-0003,c;a
+192.0.2.1,443,tcp,2026-11-22T01:02:03.000Z,open-rdp,,
+192.0.2.1,443,tcp,2026-11-22T01:02:03.001Z,open-rdp,CVE-2026-0009,
+192.0.2.1,444,tcp,2026-11-22T01:02:03Z,open-rdp,,
+192.0.2.33,80,tcp,,open-rdp,CVE-2026-0004,x
+192.0.2.33,80,tcp,,open-rdp,CVE-2026-0005,y
+192.0.2.33,80,tcp,,open-rdp,,
+";
+    for way in ["", "--chunk-bytes 1", "--io read --chunk-bytes 16"] {
+        let work = Work::new();
+        work.write("dump.csv", format!("{HEADER}{rows}"));
+        let dump = work.dump(&format!("--feed night --spool spool {way} dump.csv"));
+        let run = dump["run"].as_str().unwrap();
+        let counts = ["decisions", "alerts", "duplicates", "held"].map(|key| dump[key].as_u64().unwrap());
+        assert_eq!(counts, [12, 4, 6, 2], "{way}");
+        let alerts = work.alerts(&format!("spool/new/{run}/ncsc/school.jsonl"));
+        let records: Vec<_> = alerts.iter().map(|alert| alert["extra.record"].as_u64().unwrap()).collect();
+        assert_eq!(records, [1, 2, 5, 6], "{way}");
+        let united = &alerts[0];
+        assert_eq!(united["product.vulnerabilities"], "cve-2026-0001;cve-2026-0002;cve-2026-0003");
+        assert_eq!(united["extra.tag"], "a;b;c");
+        assert_eq!(alerts[2]["product.vulnerabilities"], "cve-2026-0009");
+        for twin in ["twin-a", "twin-b"] {
+            let held = work.alerts(&format!("spool/held/{run}/ncsc/{twin}.jsonl"));
+            assert_eq!(held.len(), 1);
+            assert_eq!(held[0]["extra.record"], 7);
+            assert_eq!(held[0]["product.vulnerabilities"], "cve-2026-0004;cve-2026-0005");
+            assert_eq!(held[0]["extra.tag"], "x;y");
+        }
+    }
+}
+
+#[test]
+fn ids_are_those_of_the_design() {
+    let work = Work::new();
+    work.write("register.csv", "owner_id,network,contact\nschool,192.0.2.0/24,a@school.example\n");
+    work.write("dump.csv", format!("{HEADER}{}", row("192.0.2.1").replace(",80,", ",443,")));
+    work.dump("--feed shadowserver --run-time 2026-11-22T12:00:00Z --output out dump.csv");
+    let alert = &work.alerts("out")[0];
+    assert_eq!(alert["extra.finding_id"], "1e87da1b-b92a-52e9-bcda-70e18c2d0fdd");
+    assert_eq!(alert["extra.alert_id"], "c700e898-9de4-5524-8ee1-1e07ebd34fde");
+}
+
+#[test]
+fn the_sender_follows_from_the_constituency_and_the_day_of_the_run() {
+    let rows = [row("192.0.2.1"), row("192.0.2.16"), row("198.51.100.1"), row("203.0.113.1")].concat();
+    let rows = rows.replace("2026-11-22", "2025-11-22");
+    let after =
+        ["new ncsc/hosting: 3", "new ncsc/isp: 2", "new ncsc/school: 1", "held ncsc/silent: 4 no-contact"];
+    check(&rows, "--run-time 2026-01-01T00:00:00Z", &after);
+    let before =
+        ["new csirt-dsp/hosting: 3", "new dtc/isp: 2", "new ncsc/school: 1", "held dtc/silent: 4 no-contact"];
+    check(&rows, "--run-time 2025-12-31T23:59:59Z", &before);
+}
+
+#[test]
+fn the_configuration_names_senders() {
+    let work = Work::new();
+    work.write(
+        "config.toml",
+        "[[senders]]\nfrom = 2026-11-22\n\"*\" = \"cert-nl\"\nvital = \"cert-vital\"\n",
+    );
+    work.write("dump.csv", format!("{HEADER}{}{}", row("192.0.2.1"), row("192.0.2.16")));
+    let owners = |run_time: &str| {
+        work.dump(&format!("--config config.toml --run-time {run_time} --output out dump.csv"));
+        let alerts = work.alerts("out");
+        alerts.iter().map(|alert| alert["extra.sender"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(owners("2026-11-22"), ["cert-nl", "cert-vital"]);
+    assert_eq!(owners("2026-11-21T23:59:59Z"), ["ncsc", "ncsc"]);
+}
+
+#[test]
+fn observed_stands_for_records_without_a_time_only() {
+    let work = Work::new();
+    work.write(
+        "dump.csv",
+        format!("{HEADER}192.0.2.1,80,tcp,,x,,\n192.0.2.1,81,tcp,2026-11-01,x,,\n192.0.2.65,80,tcp,,x,,\n"),
+    );
+    let dump = work.dump("--observed 2026-05-01 --output out dump.csv");
+    assert_eq!(dump["held_by"], serde_json::json!({ "moved": 2 }));
+    let alerts = work.alerts("out");
+    let times: Vec<_> = alerts.iter().map(|alert| alert["time.source"].as_str().unwrap()).collect();
+    assert_eq!(times, ["2026-05-01T00:00:00+00:00", "2026-11-01T00:00:00+00:00"]);
+    work.dump("--output out dump.csv");
+    assert_eq!(work.alerts("out")[0]["time.source"], Value::Null);
+}
+
+#[test]
+fn the_text_of_a_dump_cannot_break_a_line_of_a_notice() {
+    let work = Work::new();
+    let hostile = "a\nb\u{1b}[2J\u{85}\u{202e}\"\\{\u{7f}";
+    work.write("dump.csv", format!("ip,identifier,tag\n192.0.2.1,x,\"{}\"\n", hostile.replace('"', "\"\"")));
+    work.dump("--output out dump.csv");
+    let text = std::fs::read_to_string(work.path("out")).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    assert!(!text.contains(['\u{1b}', '\u{85}', '\u{202e}', '\u{7f}']), "{text}");
+    assert_eq!(work.alerts("out").len(), 1);
+}
