@@ -295,20 +295,6 @@ impl RunReport {
 
     pub(super) fn already_published(&mut self, at: Moment) {
         self.state = State::AlreadyPublished;
-        // The decisions were counted in the run that published; this one wrote none.
-        let Books { decisions, alerts, duplicates, held, held_by, .. } = Books::default();
-        self.books = Books {
-            decisions,
-            alerts,
-            duplicates,
-            held,
-            held_by,
-            dropped: 0,
-            excepted: 0,
-            owners: 0,
-            ..self.books
-        };
-        self.told.clear();
         self.published = Some(at);
     }
 
