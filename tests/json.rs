@@ -18,10 +18,11 @@
 use dijkwacht::moment::{TimeText, read_time};
 use dijkwacht::net::{Address, Asn, Prefix};
 use dijkwacht::scan::{
-    FORMATS, Field, Filter, Finding, Findings, Format, FormatOptions, Frame, Head, KeyKinds, Keys, Kind,
-    REJECTS_KEPT, Reject, Sink, Skip, Subject, Take, Tally, Window,
+    Description, FORMATS, Field, Filter, Finding, Findings, Format, FormatOptions, Frame, Head, KeyKinds,
+    Keys, Kind, REJECTS_KEPT, Reject, Sink, Skip, Subject, Take, Tally, Window,
 };
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -1250,13 +1251,22 @@ impl Filter for Register {
         holds(words.subject.as_deref(), words.stated.as_deref(), words.shown.as_deref(), words.asn)
     }
 
-    fn may_hold_v4(&self, _: &[u32]) -> u64 {
-        unimplemented!("the exact sweep asks for one record at a time")
+    fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
+        may_hold_batch(addresses.iter().map(|bits| Address::v4(*bits)))
     }
 
-    fn may_hold_v6(&self, _: &[u128]) -> u64 {
-        unimplemented!("the exact sweep asks for one record at a time")
+    fn may_hold_v6(&self, addresses: &[u128]) -> u64 {
+        may_hold_batch(addresses.iter().map(|bits| Address::v6(*bits)))
     }
+}
+
+/// Rules out what the register does not hold, but for every eighth address, which is left to the exact answer.
+fn may_hold_batch(addresses: impl Iterator<Item = Address>) -> u64 {
+    addresses.enumerate().fold(0, |bits, (i, address)| {
+        let text = address.ip().to_string();
+        let may = holds(Some(&text), None, None, None) || address.bits() % 8 == 0;
+        bits | u64::from(may) << i
+    })
 }
 
 fn key_words(keys: &Keys<'_>) -> KeyWords {
@@ -1497,6 +1507,170 @@ fn in_windows(case: &Case, format: &dyn Format, window_bytes: usize) -> Swept {
     swept.comparable()
 }
 
+// ---- the fast sweep against the exact one ----
+
+const ADDRESSES: KeyKinds = KeyKinds { addresses: true, names: false, asns: false };
+
+/// A format whose sweep is the exact one.
+struct Exact<'f>(&'f dyn Format);
+
+impl Format for Exact<'_> {
+    fn body(&self) -> usize {
+        self.0.body()
+    }
+
+    fn frame(&self, window: Window<'_>, start: usize) -> Frame {
+        self.0.frame(window, start)
+    }
+
+    fn guess(&self, window: Window<'_>, at: usize) -> usize {
+        self.0.guess(window, at)
+    }
+
+    fn keys<'r>(&self, record: &'r [u8], kinds: KeyKinds) -> Result<Keys<'r>, Reject> {
+        self.0.keys(record, kinds)
+    }
+
+    fn findings<'r>(&self, record: &'r [u8]) -> Findings<'r> {
+        self.0.findings(record)
+    }
+
+    fn describe(&self) -> Description {
+        self.0.describe()
+    }
+
+    fn values<'r>(&self, record: &'r [u8]) -> Vec<Option<Cow<'r, str>>> {
+        self.0.values(record)
+    }
+}
+
+/// Keeps candidates as they are.
+#[derive(Default)]
+struct Kept(Vec<(u64, usize, Vec<u8>)>);
+
+impl Sink for Kept {
+    fn candidate(&mut self, number: u64, start: usize, record: &[u8]) {
+        self.0.push((number, start, record.to_vec()));
+    }
+}
+
+/// All that a sweep tells where addresses alone are asked for.
+fn swept(format: &dyn Format, window: Window<'_>, starts: std::ops::Range<usize>) -> (usize, Tally, Kept) {
+    let (mut kept, mut tally) = (Kept::default(), Tally { keeps_all_rejects: true, ..Tally::default() });
+    let end = format.sweep(window, starts, &Register(ADDRESSES), &mut kept, &mut tally);
+    (end, tally, kept)
+}
+
+/// Both sweeps tell the same. Returns how many records and candidates there are.
+fn check_fast(format: &dyn Format, window: Window<'_>, starts: std::ops::Range<usize>) -> (u64, usize) {
+    let fast = swept(format, window, starts.clone());
+    let exact = swept(&Exact(format), window, starts.clone());
+    let text = || window.bytes[starts.clone()].escape_ascii().to_string();
+    let first = fast.2.0.iter().zip(&exact.2.0).find(|(fast, exact)| fast != exact);
+    assert!(first.is_none(), "candidates, fast and exact: {first:?}\n{}", text());
+    assert_eq!(fast.1.rejected_first, exact.1.rejected_first, "rejects, fast and exact\n{}", text());
+    let told = |(end, tally, kept): &(usize, Tally, Kept)| (*end, tally.clone(), kept.0.len());
+    assert_eq!(told(&fast), told(&exact), "end, tally and candidates, fast and exact\n{}", text());
+    (exact.1.records, exact.2.0.len())
+}
+
+/// The same for a case whose dump goes on behind `cut`, or ends there, and for a chunk from a true start.
+fn check_fast_at(case: &Case, format: &dyn Format, cut: usize, at_end: bool) {
+    let window = Window { bytes: &case.bytes[..cut], at_end };
+    let body = format.body().min(cut);
+    check_fast(format, window, body..cut);
+    let (next, ..) = swept(&Exact(format), window, body..(body + cut) / 2);
+    check_fast(format, window, next.min(cut)..cut);
+}
+
+/// A format that is read by lines.
+fn open_lines(name: &str, record_bytes_max: usize) -> Box<dyn Format> {
+    let spec = FORMATS.iter().find(|spec| spec.name == name).unwrap();
+    let options = FormatOptions { record_bytes_max, ..FormatOptions::default() };
+    (spec.open)(&Head { bytes: b"{\"ip\":\"192.0.2.1\"}\n{}\n", at_end: false }, &options).unwrap()
+}
+
+#[test]
+fn every_short_text_before_the_key_is_swept_alike() {
+    const PIECES: [&str; 11] =
+        ["{", "}", "[", "\"", "\\", ":", "\r", " ", "ip", "\"ip\"", "\"ip\":\"8.8.8.8\""];
+    for (name, length) in [("zgrab2", 5), ("masscan", 4)] {
+        let format = open_lines(name, 1 << 20);
+        let (mut dump, mut lines) = (Vec::new(), 0);
+        for count in 0..=length {
+            for number in 0..PIECES.len().pow(count) {
+                // Every second text stands around a block's border.
+                let padding = "p".repeat((number / 2) % 64);
+                let before = if number % 2 == 0 { String::new() } else { format!("\"{padding}\",") };
+                dump.extend(format!("{{{before}").bytes());
+                let mut left = number;
+                for _ in 0..count {
+                    dump.extend(PIECES[left % PIECES.len()].bytes());
+                    left /= PIECES.len();
+                }
+                dump.extend(b"\"ip\":\"192.0.2.1\"}\n");
+                lines += 1;
+            }
+        }
+        let window = Window { bytes: &dump, at_end: true };
+        let (records, found) = check_fast(&*format, window, 0..dump.len());
+        assert_eq!(records, lines, "a record a line");
+        assert!(found * 20 > lines as usize && found * 2 < lines as usize, "{found} of {lines} are found");
+    }
+}
+
+#[test]
+fn no_decoy_stands_in_for_the_key_wherever_it_stands() {
+    const DECOYS: [&str; 14] = [
+        "\"o\":{\"ip_str\":\"@\"}",
+        "\"o\":{\"o\":[{}],\"ip_str\":\"@\",\"p\":{}}",
+        "\"o\":[{\"ip_str\":\"@\"},\"ip_str\",\"@\"]",
+        "\"s\":\"\\\",\\\"ip_str\\\":\\\"@\\\",\\\"\"",
+        "\"s\":\"\\\\\",\"t\":\"\\\\\\\",\\\"ip_str\\\":\\\"@\"",
+        "\"\\u0069p_str\":\"@\"",
+        "\"s\":\"ip_str\",\"t\":\"@\"",
+        "\"ip_str\",\"@\"",
+        "\"ip_str_\":\"@\",\"xip_str\":\"@\",\"ip_stx\":\"@\",\"ip\":\"@\"",
+        "\"s\":\"{[{\",\"t\":\"}}]\"",
+        "\"IP_STR\":\"@\"",
+        "\"s\":\",ip_str\",\"i\":1",
+        "\"o\":{\"s\":\"}\\\"}\",\"ip_str\":\"@\"}",
+        "\"s\":\"\\u0022,\\u0022ip_str\\u0022:\\u0022@\"",
+    ];
+    let format = open_lines("shodan", 1 << 20);
+    for (decoy, address, is_found) in [("8.8.8.8", "192.0.2.1", true), ("192.0.2.1", "8.8.8.8", false)] {
+        let mut dump = String::new();
+        let mut lines = 0;
+        for (kind, padding) in (0..DECOYS.len()).flat_map(|kind| (0..200).map(move |padding| (kind, padding)))
+        {
+            let text = DECOYS[kind].replace('@', decoy);
+            let padding = "p".repeat(padding);
+            writeln!(dump, "{{\"p\":\"{padding}\",{text},\"ip_str\":\"{address}\",\"ip_str\":\"{decoy}\"}}")
+                .unwrap();
+            writeln!(dump, "{{\"p\":\"\",{text},\"q\":[\"{padding}\"],\"ip_str\" : \"{address}\"}}").unwrap();
+            lines += 2;
+        }
+        let window = Window { bytes: dump.as_bytes(), at_end: true };
+        let found = if is_found { lines } else { 0 };
+        assert_eq!(check_fast(&*format, window, 0..dump.len()), (lines as u64, found));
+    }
+}
+
+#[test]
+fn every_cut_of_a_dump_is_swept_alike() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut generator = Generator::new(seed);
+    for _ in 0..25 {
+        let case = generator.case();
+        let format = case.open();
+        let length = case.bytes.len().min(4000);
+        for cut in 0..=length {
+            check_fast_at(&case, &*format, cut, cut % 2 == 0);
+        }
+    }
+}
+
 /// Everything that must agree on a case.
 fn check(case: &Case, splits: &mut fastrand::Rng) -> Account {
     let format = case.open();
@@ -1520,6 +1694,9 @@ fn check(case: &Case, splits: &mut fastrand::Rng) -> Account {
     }
     for window_bytes in [splits.usize(1..30), splits.usize(30..3000)] {
         assert_eq!(in_windows(case, &*format, window_bytes), expected, "windows of {window_bytes}\n{case}");
+    }
+    for cut in [case.bytes.len(), splits.usize(..=case.bytes.len()), splits.usize(..=case.bytes.len())] {
+        check_fast_at(case, &*format, cut, splits.bool());
     }
     told
 }
@@ -1662,6 +1839,11 @@ const DAMAGE: [&str; 25] = [
 ];
 
 impl Generator {
+    fn new(seed: u64) -> Self {
+        let rng = fastrand::Rng::with_seed(seed);
+        Self { rng, counts: BTreeMap::new(), records: 0, malformed: 0 }
+    }
+
     fn count(&mut self, production: &'static str) {
         *self.counts.entry(production).or_default() += 1;
     }
@@ -2285,8 +2467,7 @@ fn generated_dumps_are_read_as_the_oracle_reads_them() {
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     let (mut counts, mut records, mut malformed) = (BTreeMap::new(), 0, 0);
     for file in 0..files {
-        let rng = fastrand::Rng::with_seed(seed.wrapping_add(file));
-        let mut generator = Generator { rng, counts: BTreeMap::new(), records: 0, malformed: 0 };
+        let mut generator = Generator::new(seed.wrapping_add(file));
         let case = generator.case();
         let head = Head { bytes: &case.bytes, at_end: true };
         let fits = FORMATS.iter().find(|spec| (spec.fits)(&head)).map(|spec| spec.name);

@@ -32,7 +32,7 @@ use std::ops::Range;
 const LEAP_BYTES_MAX: usize = 8 << 10;
 
 /// How far ahead of the block at hand text is asked for, bytes: the processor itself does not ask beyond a page.
-const AHEAD_BYTES: usize = 2 << 10;
+pub(super) const AHEAD_BYTES: usize = 2 << 10;
 
 /// Most records that wait for the filter's answer.
 const QUEUE_MAX: usize = 64;
@@ -75,27 +75,35 @@ impl Work for Sweep<'_> {
                 queue.push(leapt.record, leapt.address);
                 at = leapt.next;
                 if queue.is_full() {
-                    queue.empty(&leap, sink, tally);
+                    queue.empty(leap.exact(), sink, tally);
                 }
                 continue;
             }
-            queue.empty(&leap, sink, tally);
+            queue.empty(leap.exact(), sink, tally);
             let next = leap.exactly(at, &mut chain, sink, tally);
             if next == at {
                 break;
             }
             at = next;
         }
-        queue.empty(&leap, sink, tally);
+        queue.empty(leap.exact(), sink, tally);
         at
     }
 }
 
 /// A record that was leapt over.
-struct Leapt {
-    record: Range<usize>,
-    address: Address,
-    next: usize,
+pub(super) struct Leapt {
+    pub(super) record: Range<usize>,
+    pub(super) address: Address,
+    pub(super) next: usize,
+}
+
+/// What judges a record exactly.
+#[derive(Clone, Copy)]
+pub(super) struct Exact<'a> {
+    pub(super) format: &'a dyn Format,
+    pub(super) window: Window<'a>,
+    pub(super) filter: &'a dyn Filter,
 }
 
 /// What is known of a record at the begin of a block.
@@ -111,6 +119,10 @@ struct Reader {
 }
 
 impl Leap<'_> {
+    fn exact(&self) -> Exact<'_> {
+        Exact { format: self.format, window: self.window, filter: self.filter }
+    }
+
     /// One record, or what is none, by the exact sweep.
     #[cold]
     fn exactly(&self, at: usize, chain: &mut Chain, sink: &mut dyn Sink, tally: &mut Tally) -> usize {
@@ -198,7 +210,7 @@ impl Reader {
 
 /// The bytes from `at`, zeros after the last; `None` where there are none. Zeros are no newlines, quotes or delimiters.
 #[inline(always)]
-fn block(bytes: &[u8], at: usize) -> Option<Block> {
+pub(super) fn block(bytes: &[u8], at: usize) -> Option<Block> {
     match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(block) => Some(*block),
         None => last_block(bytes.get(at..)?),
@@ -214,7 +226,7 @@ fn last_block(rest: &[u8]) -> Option<Block> {
 
 /// The address that is all of a field, or all between the quotes around it.
 #[inline(always)]
-fn read_address(marker: impl Marker, bytes: &[u8], field: Range<usize>) -> Option<Address> {
+pub(super) fn read_address(marker: impl Marker, bytes: &[u8], field: Range<usize>) -> Option<Address> {
     let text = match &bytes[field.clone()] {
         [b'"', .., b'"'] => field.start + 1..field.end - 1,
         _ => field,
@@ -267,7 +279,7 @@ fn read_quad(marker: impl Marker, room: &[u8; QUAD_ROOM_BYTES], length: usize) -
 }
 
 /// Consecutive records whose addresses the filter was not asked about yet.
-struct Queue {
+pub(super) struct Queue {
     records: [Range<usize>; QUEUE_MAX],
     /// At each record's place its IPv4 address, or 0.
     v4: [u32; QUEUE_MAX],
@@ -278,19 +290,19 @@ struct Queue {
 }
 
 impl Queue {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let records = [const { 0..0 }; QUEUE_MAX];
         Self { records, v4: [0; QUEUE_MAX], v6: [0; QUEUE_MAX], is_v6: 0, count: 0 }
     }
 
     #[inline(always)]
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.count == QUEUE_MAX
     }
 
     /// Adds a record; there must be room.
     #[inline(always)]
-    fn push(&mut self, record: Range<usize>, address: Address) {
+    pub(super) fn push(&mut self, record: Range<usize>, address: Address) {
         let place = self.count;
         self.records[place] = record;
         self.v4[place] = match address.ip() {
@@ -306,21 +318,21 @@ impl Queue {
 
     /// Counts what the filter rules out and hands on the rest.
     #[inline(never)]
-    fn empty(&mut self, leap: &Leap<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
+    pub(super) fn empty(&mut self, exact: Exact<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
         if self.count == 0 {
             return;
         }
         let first = tally.records;
         let all = !0 >> (QUEUE_MAX - self.count);
-        let mut held = leap.filter.may_hold_v4(&self.v4[..self.count]) & all & !self.is_v6;
+        let mut held = exact.filter.may_hold_v4(&self.v4[..self.count]) & all & !self.is_v6;
         if self.is_v6 != 0 {
             let v6 = &self.v6[..self.is_v6.count_ones() as usize];
-            held |= deposit(leap.filter.may_hold_v6(v6), self.is_v6);
+            held |= deposit(exact.filter.may_hold_v6(v6), self.is_v6);
         }
         tally.records += self.count as u64;
         self.miss(all & !held, tally);
         for place in ones(held) {
-            self.judge(place, first + place as u64, leap, sink, tally);
+            self.judge(place, first + place as u64, exact, sink, tally);
         }
         (self.is_v6, self.count) = (0, 0);
     }
@@ -336,11 +348,11 @@ impl Queue {
     }
 
     /// The exact way, for a record that may be held.
-    fn judge(&self, place: usize, number: u64, leap: &Leap<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
+    fn judge(&self, place: usize, number: u64, exact: Exact<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
         let Range { start, end } = self.records[place];
-        let record = &leap.window.bytes[start..end];
-        match leap.format.keys(record, leap.filter.kinds()) {
-            Ok(keys) if leap.filter.may_hold(&keys) => sink.candidate(number, start, record),
+        let record = &exact.window.bytes[start..end];
+        match exact.format.keys(record, exact.filter.kinds()) {
+            Ok(keys) if exact.filter.may_hold(&keys) => sink.candidate(number, start, record),
             Ok(keys) => tally.miss(keys.subject),
             Err(reason) => tally.reject(number, start, reason),
         }

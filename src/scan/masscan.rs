@@ -70,6 +70,10 @@ impl Schema for Masscan {
         KeyFields { address: &found, ..KeyFields::default() }.read(kinds, sound)
     }
 
+    fn address(&self) -> &Path {
+        &self.ip
+    }
+
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let mut host = Host::default();
         read_record(record, Self::DIALECT, |reader, key| host.read(reader, key))?;

@@ -220,6 +220,10 @@ impl Schema for Ndjson {
         self.key_fields(&found).read(kinds, sound)
     }
 
+    fn address(&self) -> &Path {
+        &self.key_paths[0]
+    }
+
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let mut values = Values::default();
         read_record(record, Self::DIALECT, |reader, key| self.tree.read(reader, key, &mut values))?;

@@ -75,6 +75,10 @@ impl Schema for Nuclei {
         KeyFields { address: &found[..1], stated: &found[1..], ..KeyFields::default() }.read(kinds, sound)
     }
 
+    fn address(&self) -> &Path {
+        &self.paths[0]
+    }
+
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let mut hit = Hit::default();
         read_record(record, Self::DIALECT, |reader, key| hit.read(reader, key))?;

@@ -67,6 +67,10 @@ impl Schema for Shodan {
         places.read(kinds, sound)
     }
 
+    fn address(&self) -> &Path {
+        &self.paths[0]
+    }
+
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let mut banner = Banner::default();
         read_record(record, Self::DIALECT, |reader, key| banner.read(reader, key))?;

@@ -32,6 +32,39 @@ pub(super) struct Quad {
     pub(super) digits: u32,
 }
 
+/// Bytes that [`Marker::structure`] sees: a block, and behind it the end of a key that begins in it.
+pub(super) const ROOM_BYTES: usize = BLOCK_BYTES + 32;
+
+/// A block and what follows.
+pub(super) type Room = [u8; ROOM_BYTES];
+
+/// Bytes of a stretch that is asked for newlines at once.
+pub(super) const STRETCH_BYTES: usize = 4 * BLOCK_BYTES;
+
+/// A stretch of text.
+pub(super) type Stretch = [u8; STRETCH_BYTES];
+
+/// What a key looks like from afar: its first byte, and how many bytes it has; at most 30, at least 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct KeySign {
+    pub(super) first: u8,
+    pub(super) length: usize,
+}
+
+/// The bytes of a block that mean something in JSON, inside strings or not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Structure {
+    pub(super) newlines: u64,
+    pub(super) quotes: u64,
+    pub(super) backslashes: u64,
+    /// `{` and `[`.
+    pub(super) opens: u64,
+    /// `}` and `]`.
+    pub(super) closes: u64,
+    /// Bytes behind which a key may stand: its first byte follows, and a quote where it ends.
+    pub(super) keys: u64,
+}
+
 /// Marks blocks.
 pub(super) trait Marker: Copy {
     /// The newlines, the quotes (`"`) and the bytes that are `delimiter`.
@@ -46,6 +79,15 @@ pub(super) trait Marker: Copy {
     /// Bit i of the answer is the parity of the bits up to and with i: all between an odd one and the next, the first
     /// included.
     fn parity(self, bits: u64) -> u64;
+
+    /// The structure of the room's block.
+    fn structure(self, room: &Room, key: KeySign) -> Structure;
+
+    /// The newlines of a block.
+    fn newlines(self, block: &Block) -> u64;
+
+    /// Whether there is a newline in a stretch.
+    fn has_newline(self, stretch: &Stretch) -> bool;
 }
 
 /// Work that is compiled for each marker.
@@ -100,11 +142,37 @@ impl Marker for Portable {
     fn parity(self, bits: u64) -> u64 {
         [1, 2, 4, 8, 16, 32].into_iter().fold(bits, |parity, shift| parity ^ parity << shift)
     }
+
+    #[inline(always)]
+    fn structure(self, room: &Room, key: KeySign) -> Structure {
+        let bits =
+            |is: &dyn Fn(usize) -> bool| (0..BLOCK_BYTES).fold(0, |bits, at| bits | u64::from(is(at)) << at);
+        Structure {
+            newlines: bits(&|at| room[at] == b'\n'),
+            quotes: bits(&|at| room[at] == b'"'),
+            backslashes: bits(&|at| room[at] == b'\\'),
+            opens: bits(&|at| matches!(room[at], b'{' | b'[')),
+            closes: bits(&|at| matches!(room[at], b'}' | b']')),
+            keys: bits(&|at| room[at + 1] == key.first && room[at + 1 + key.length] == b'"'),
+        }
+    }
+
+    #[inline(always)]
+    fn newlines(self, block: &Block) -> u64 {
+        block.iter().enumerate().fold(0, |bits, (at, &byte)| bits | u64::from(byte == b'\n') << at)
+    }
+
+    #[inline(always)]
+    fn has_newline(self, stretch: &Stretch) -> bool {
+        stretch.iter().fold(false, |found, &byte| found | (byte == b'\n'))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Block, Marker, Marks, Quad, Work};
+    use super::{
+        BLOCK_BYTES, Block, KeySign, Marker, Marks, Quad, ROOM_BYTES, Room, Stretch, Structure, Work,
+    };
     use std::arch::x86_64::*;
 
     /// The proof that the processor has AVX-512 F and BW, and BMI, POPCNT and PCLMULQDQ.
@@ -158,6 +226,51 @@ mod x86 {
         fn parity(self, bits: u64) -> u64 {
             // SAFETY: `self` proves PCLMULQDQ.
             unsafe { parity(bits) }
+        }
+
+        #[inline(always)]
+        fn structure(self, room: &Room, key: KeySign) -> Structure {
+            let end = key.length + 1;
+            assert!(end + BLOCK_BYTES <= ROOM_BYTES, "a key's end is in the room");
+            // SAFETY: `self` proves AVX-512 F and BW; the loads need no alignment and read 64 bytes from 0, 1 and `end`
+            // on, which are in `room`.
+            unsafe {
+                let at = |offset: usize| _mm512_loadu_si512(room.as_ptr().add(offset).cast());
+                let byte = |wanted: u8| _mm512_set1_epi8(wanted as i8);
+                let block = at(0);
+                // Brackets differ from braces in this bit alone.
+                let braces = _mm512_or_si512(block, byte(b'[' ^ b'{'));
+                let equal = |block, wanted| _mm512_cmpeq_epi8_mask(block, byte(wanted));
+                Structure {
+                    newlines: equal(block, b'\n'),
+                    quotes: equal(block, b'"'),
+                    backslashes: equal(block, b'\\'),
+                    opens: equal(braces, b'{'),
+                    closes: equal(braces, b'}'),
+                    keys: equal(at(1), key.first) & equal(at(end), b'"'),
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn newlines(self, block: &Block) -> u64 {
+            // SAFETY: `self` proves AVX-512 F and BW; the load needs no alignment and reads the 64 bytes of `block`.
+            unsafe {
+                let block = _mm512_loadu_si512(block.as_ptr().cast());
+                _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(b'\n' as i8))
+            }
+        }
+
+        #[inline(always)]
+        fn has_newline(self, stretch: &Stretch) -> bool {
+            // SAFETY: `self` proves AVX-512 F and BW; the loads need no alignment and read the 256 bytes of `stretch`.
+            unsafe {
+                let equal = |at: usize| {
+                    let block = _mm512_loadu_si512(stretch.as_ptr().add(at * BLOCK_BYTES).cast());
+                    _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(b'\n' as i8))
+                };
+                equal(0) | equal(1) | equal(2) | equal(3) != 0
+            }
         }
     }
 
@@ -216,6 +329,63 @@ mod x86 {
         fn parity(self, bits: u64) -> u64 {
             // SAFETY: `self` proves PCLMULQDQ.
             unsafe { parity(bits) }
+        }
+
+        #[inline(always)]
+        fn structure(self, room: &Room, key: KeySign) -> Structure {
+            let end = key.length + 1;
+            assert!(end + BLOCK_BYTES <= ROOM_BYTES, "a key's end is in the room");
+            // SAFETY: `self` proves AVX2; the loads need no alignment and read twice 32 bytes from 0, 1 and `end` on,
+            // which are in `room`.
+            unsafe {
+                let at = |offset: usize| {
+                    let low = room.as_ptr().add(offset);
+                    [_mm256_loadu_si256(low.cast()), _mm256_loadu_si256(low.add(32).cast())]
+                };
+                let byte = |wanted: u8| _mm256_set1_epi8(wanted as i8);
+                let block = at(0);
+                // Brackets differ from braces in this bit alone.
+                let braces = block.map(|half| _mm256_or_si256(half, byte(b'[' ^ b'{')));
+                let equal = |block: [__m256i; 2], wanted| {
+                    let bits = |half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, byte(wanted))) as u32;
+                    u64::from(bits(block[1])) << 32 | u64::from(bits(block[0]))
+                };
+                Structure {
+                    newlines: equal(block, b'\n'),
+                    quotes: equal(block, b'"'),
+                    backslashes: equal(block, b'\\'),
+                    opens: equal(braces, b'{'),
+                    closes: equal(braces, b'}'),
+                    keys: equal(at(1), key.first) & equal(at(end), b'"'),
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn newlines(self, block: &Block) -> u64 {
+            // SAFETY: `self` proves AVX2; the loads need no alignment and read the two halves of the 64 bytes of `block`.
+            unsafe {
+                let bits = |at: usize| {
+                    let half = _mm256_loadu_si256(block.as_ptr().add(at).cast());
+                    _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n' as i8))) as u32
+                };
+                u64::from(bits(32)) << 32 | u64::from(bits(0))
+            }
+        }
+
+        #[inline(always)]
+        fn has_newline(self, stretch: &Stretch) -> bool {
+            // SAFETY: `self` proves AVX2; the loads need no alignment and read the 256 bytes of `stretch`.
+            unsafe {
+                let equal = |at: usize| {
+                    let block = _mm256_loadu_si256(stretch.as_ptr().add(at * 32).cast());
+                    _mm256_cmpeq_epi8(block, _mm256_set1_epi8(b'\n' as i8))
+                };
+                let pair = |at: usize| _mm256_or_si256(equal(at), equal(at + 1));
+                let all =
+                    _mm256_or_si256(_mm256_or_si256(pair(0), pair(2)), _mm256_or_si256(pair(4), pair(6)));
+                _mm256_movemask_epi8(all) != 0
+            }
         }
     }
 
@@ -321,6 +491,81 @@ mod tests {
         }
     }
 
+    struct FindStructure<'r>(&'r Room, KeySign);
+
+    impl Work for FindStructure<'_> {
+        type Output = Structure;
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> Structure {
+            marker.structure(self.0, self.1)
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_place_in_the_structure() {
+        let key = KeySign { first: b'i', length: 2 };
+        for (place, byte) in (0..ROOM_BYTES).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
+            let mut room = [b'.'; ROOM_BYTES];
+            room[place] = byte;
+            let is = |among: &[u8]| {
+                let found = place < BLOCK_BYTES && among.contains(&byte);
+                if found { 1 << place } else { 0 }
+            };
+            let told = Structure {
+                newlines: is(b"\n"),
+                quotes: is(b"\""),
+                backslashes: is(b"\\"),
+                opens: is(b"{["),
+                closes: is(b"}]"),
+                keys: 0,
+            };
+            for structure in with_each(|| FindStructure(&room, key)) {
+                assert_eq!(structure, told, "{byte} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_every_length_are_seen_at_every_place() {
+        for (place, length) in (0..BLOCK_BYTES).flat_map(|place| (1..=30).map(move |length| (place, length)))
+        {
+            let mut room = [b'.'; ROOM_BYTES];
+            (room[place + 1], room[place + 1 + length]) = (b'i', b'"');
+            for wanted in 1..=30 {
+                let key = KeySign { first: b'i', length: wanted };
+                let told = if wanted == length { 1 << place } else { 0 };
+                for structure in with_each(|| FindStructure(&room, key)) {
+                    assert_eq!(structure.keys, told, "{length} at {place}, {wanted} wanted");
+                }
+            }
+        }
+    }
+
+    struct FindNewlines<'s>(&'s Stretch);
+
+    impl Work for FindNewlines<'_> {
+        type Output = ([u64; 4], bool);
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> ([u64; 4], bool) {
+            let block = |i: usize| self.0[i * BLOCK_BYTES..].first_chunk().expect("four blocks");
+            ([0, 1, 2, 3].map(|i| marker.newlines(block(i))), marker.has_newline(self.0))
+        }
+    }
+
+    #[test]
+    fn newlines_are_found_at_every_place() {
+        for (place, byte) in (0..STRETCH_BYTES).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
+            let mut stretch = [b'.'; STRETCH_BYTES];
+            stretch[place] = byte;
+            let mut told = ([0; 4], byte == b'\n');
+            told.0[place / BLOCK_BYTES] = u64::from(byte == b'\n') << (place % BLOCK_BYTES);
+            assert!(
+                with_each(|| FindNewlines(&stretch)).iter().all(|found| *found == told),
+                "{byte} at {place}"
+            );
+        }
+    }
+
     #[test]
     fn random_blocks_are_marked_alike() {
         let seed = fastrand::u64(..);
@@ -330,6 +575,10 @@ mod tests {
             let block = std::array::from_fn(|_| b"\n\r\",;a\x8a\xa2\0"[random.usize(..9)]);
             let all = with_each(|| Mark(&block, b','));
             assert!(all.iter().all(|marks| *marks == all[0]), "{block:?}");
+            let room = std::array::from_fn(|_| b"\n\"\\{[}]i\x8a\xdb\0"[random.usize(..11)]);
+            let key = KeySign { first: b'i', length: random.usize(1..=30) };
+            let all = with_each(|| FindStructure(&room, key));
+            assert!(all.iter().all(|structure| *structure == all[0]), "{room:?}");
         }
     }
 

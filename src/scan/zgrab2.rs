@@ -68,6 +68,10 @@ impl Schema for Zgrab2 {
         KeyFields { address: &found[..1], stated: &found[1..], ..KeyFields::default() }.read(kinds, sound)
     }
 
+    fn address(&self) -> &Path {
+        &self.paths[0]
+    }
+
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let mut grab = Grab::default();
         read_record(record, Self::DIALECT, |reader, key| grab.read(reader, key))?;

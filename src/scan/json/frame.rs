@@ -107,6 +107,21 @@ impl Framing {
         self.body
     }
 
+    /// Whether each record is a line.
+    pub(super) fn is_lines(&self) -> bool {
+        self.layout == Layout::Lines
+    }
+
+    /// How its producer writes JSON.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Longest record, bytes.
+    pub(super) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
+    }
+
     /// [`crate::scan::Format::frame`].
     pub(super) fn frame(&self, window: Window<'_>, start: usize) -> Frame {
         if start == window.bytes.len() {

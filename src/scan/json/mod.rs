@@ -7,6 +7,7 @@
 //! * `frame` finds borders and judges nothing else: lines, or objects between separators; the head decides.
 //! * `skim` finds key fields without reading the rest. It is what `keys` means, so that a faster search only has to
 //!   find the same bytes.
+//! * `sweep` finds them fast, on lines, where addresses alone are asked for.
 //! * `read` reads a record that is matched, strictly, whole, and without an allocation for what is not read.
 //!
 //! Keys are compared as raw bytes: `"\u0069p"` is not `ip`, neither for the search nor for the strict reading, so that
@@ -18,17 +19,23 @@
 mod frame;
 mod read;
 mod skim;
+mod sweep;
 
 use super::columns::{read_asn, read_port, read_subject};
+use super::format::sweep_frames;
+use super::leap::{Exact, serves};
 use super::record::Subject;
+use super::simd::with_best;
 use super::{
-    Column, Description, Format, FormatError, FormatOptions, Frame, Head, KeyKinds, Keys, Reject, Window,
+    Column, Description, Filter, Format, FormatError, FormatOptions, Frame, Head, KeyKinds, Keys, Reject,
+    Sink, Tally, Window,
 };
 use super::{Finding, Findings, Skip};
 use crate::net::Address;
 use frame::Framing;
 use std::borrow::Cow;
 use std::ops::Range;
+use sweep::{Key, Lines, Sweep};
 
 pub(super) use read::{List, Reader, Scalar, Slot, Syntax, moment, read_moment, read_record};
 pub(super) use skim::{Found, KeyText, PATHS_MAX, Path, skim};
@@ -61,6 +68,9 @@ pub(super) trait Schema: Send + Sync {
     /// [`Format::keys`].
     fn keys<'r>(&self, record: &'r [u8], kinds: KeyKinds) -> Result<Keys<'r>, Reject>;
 
+    /// The path whose value, where it is filled, is all that [`Self::keys`] looks at if addresses alone are asked for.
+    fn address(&self) -> &Path;
+
     /// Reads a whole record: `Err` for encoding, json and duplicate-key, then exposure, port, time.
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject>;
 
@@ -72,6 +82,8 @@ pub(super) trait Schema: Send + Sync {
 pub(super) struct JsonFormat<S> {
     framing: Framing,
     schema: S,
+    /// What a fast sweep searches, where there can be one.
+    key: Option<Key>,
 }
 
 impl<S: Schema + 'static> JsonFormat<S> {
@@ -84,11 +96,12 @@ impl<S: Schema + 'static> JsonFormat<S> {
         schema: S,
     ) -> Result<Box<dyn Format>, FormatError> {
         let framing = Framing::new(head, S::DIALECT, wrapper, options.record_bytes_max);
-        Ok(Box::new(Self { framing, schema }))
+        let key = Key::only_of(schema.address()).filter(|_| framing.is_lines());
+        Ok(Box::new(Self { framing, schema, key }))
     }
 }
 
-impl<S: Schema> Format for JsonFormat<S> {
+impl<S: Schema + 'static> Format for JsonFormat<S> {
     fn body(&self) -> usize {
         self.framing.body()
     }
@@ -118,6 +131,22 @@ impl<S: Schema> Format for JsonFormat<S> {
     fn values<'r>(&self, record: &'r [u8]) -> Vec<Option<Cow<'r, str>>> {
         let columns = self.schema.columns();
         columns.iter().map(|(path, _)| read::sample(record, path, S::DIALECT)).collect()
+    }
+
+    fn sweep(
+        &self,
+        window: Window<'_>,
+        starts: Range<usize>,
+        filter: &dyn Filter,
+        sink: &mut dyn Sink,
+        tally: &mut Tally,
+    ) -> usize {
+        if let Some(key) = self.key.as_ref().filter(|_| serves(filter.kinds())) {
+            let exact = Exact { format: self, window, filter };
+            let lines = Lines { exact, framing: &self.framing, key };
+            return with_best(Sweep { lines, starts, sink, tally });
+        }
+        sweep_frames(self, |at| self.frame(window, at), window, starts, filter, sink, tally)
     }
 }
 
