@@ -86,8 +86,8 @@ pub(super) trait Marker: Copy {
     /// The newlines of a block.
     fn newlines(self, block: &Block) -> u64;
 
-    /// Whether there is a newline in a stretch.
-    fn has_newline(self, stretch: &Stretch) -> bool;
+    /// The first newline of a stretch.
+    fn first_newline(self, stretch: &Stretch) -> Option<usize>;
 }
 
 /// Work that is compiled for each marker.
@@ -163,8 +163,8 @@ impl Marker for Portable {
     }
 
     #[inline(always)]
-    fn has_newline(self, stretch: &Stretch) -> bool {
-        stretch.iter().fold(false, |found, &byte| found | (byte == b'\n'))
+    fn first_newline(self, stretch: &Stretch) -> Option<usize> {
+        stretch.iter().position(|byte| *byte == b'\n')
     }
 }
 
@@ -262,15 +262,14 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn has_newline(self, stretch: &Stretch) -> bool {
+        fn first_newline(self, stretch: &Stretch) -> Option<usize> {
             // SAFETY: `self` proves AVX-512 F and BW; the loads need no alignment and read the 256 bytes of `stretch`.
-            unsafe {
-                let equal = |at: usize| {
-                    let block = _mm512_loadu_si512(stretch.as_ptr().add(at * BLOCK_BYTES).cast());
-                    _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(b'\n' as i8))
-                };
-                equal(0) | equal(1) | equal(2) | equal(3) != 0
-            }
+            let newlines = [0, 1, 2, 3].map(|at: usize| unsafe {
+                let block = _mm512_loadu_si512(stretch.as_ptr().add(at * BLOCK_BYTES).cast());
+                _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(b'\n' as i8))
+            });
+            let any = newlines[0] | newlines[1] | newlines[2] | newlines[3];
+            (any != 0).then(|| first_of(newlines))
         }
     }
 
@@ -374,19 +373,32 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn has_newline(self, stretch: &Stretch) -> bool {
+        fn first_newline(self, stretch: &Stretch) -> Option<usize> {
             // SAFETY: `self` proves AVX2; the loads need no alignment and read the 256 bytes of `stretch`.
             unsafe {
                 let equal = |at: usize| {
-                    let block = _mm256_loadu_si256(stretch.as_ptr().add(at * 32).cast());
-                    _mm256_cmpeq_epi8(block, _mm256_set1_epi8(b'\n' as i8))
+                    let half = _mm256_loadu_si256(stretch.as_ptr().add(at).cast());
+                    _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n' as i8))
                 };
-                let pair = |at: usize| _mm256_or_si256(equal(at), equal(at + 1));
-                let all =
-                    _mm256_or_si256(_mm256_or_si256(pair(0), pair(2)), _mm256_or_si256(pair(4), pair(6)));
-                _mm256_movemask_epi8(all) != 0
+                let blocks = [0, 1, 2, 3].map(|i| [equal(i * BLOCK_BYTES), equal(i * BLOCK_BYTES + 32)]);
+                let any = blocks.map(|[low, high]| _mm256_or_si256(low, high));
+                let any = _mm256_or_si256(_mm256_or_si256(any[0], any[1]), _mm256_or_si256(any[2], any[3]));
+                let bits = |half| u64::from(_mm256_movemask_epi8(half) as u32);
+                (_mm256_movemask_epi8(any) != 0)
+                    .then(|| first_of(blocks.map(|[low, high]| bits(high) << 32 | bits(low))))
             }
         }
+    }
+
+    /// The first bit of four blocks, of which one has a bit. Chosen without branches: it may be anywhere.
+    #[inline(always)]
+    fn first_of(blocks: [u64; 4]) -> usize {
+        let mut first = 0;
+        for at in (0..4).rev() {
+            let place = at * BLOCK_BYTES + blocks[at].trailing_zeros() as usize;
+            first = if blocks[at] == 0 { first } else { place };
+        }
+        first
     }
 
     #[inline(always)]
@@ -544,25 +556,36 @@ mod tests {
     struct FindNewlines<'s>(&'s Stretch);
 
     impl Work for FindNewlines<'_> {
-        type Output = ([u64; 4], bool);
+        type Output = ([u64; 4], Option<usize>);
         #[inline(always)]
-        fn run(self, marker: impl Marker) -> ([u64; 4], bool) {
+        fn run(self, marker: impl Marker) -> ([u64; 4], Option<usize>) {
             let block = |i: usize| self.0[i * BLOCK_BYTES..].first_chunk().expect("four blocks");
-            ([0, 1, 2, 3].map(|i| marker.newlines(block(i))), marker.has_newline(self.0))
+            ([0, 1, 2, 3].map(|i| marker.newlines(block(i))), marker.first_newline(self.0))
         }
     }
 
     #[test]
     fn newlines_are_found_at_every_place() {
+        let check = |stretch: &Stretch| {
+            let newlines = |i: usize| {
+                let block = stretch[i * BLOCK_BYTES..].iter().take(BLOCK_BYTES).enumerate();
+                block.map(|(at, byte)| u64::from(*byte == b'\n') << at).sum()
+            };
+            let first = stretch.iter().position(|byte| *byte == b'\n');
+            let told = ([0, 1, 2, 3].map(newlines), first);
+            assert!(with_each(|| FindNewlines(stretch)).iter().all(|found| *found == told), "{stretch:?}");
+        };
         for (place, byte) in (0..STRETCH_BYTES).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
             let mut stretch = [b'.'; STRETCH_BYTES];
             stretch[place] = byte;
-            let mut told = ([0; 4], byte == b'\n');
-            told.0[place / BLOCK_BYTES] = u64::from(byte == b'\n') << (place % BLOCK_BYTES);
-            assert!(
-                with_each(|| FindNewlines(&stretch)).iter().all(|found| *found == told),
-                "{byte} at {place}"
-            );
+            check(&stretch);
+        }
+        for (first, second) in
+            (0..STRETCH_BYTES).flat_map(|first| (0..first).map(move |second| (first, second)))
+        {
+            let mut stretch = [b'.'; STRETCH_BYTES];
+            (stretch[first], stretch[second]) = (b'\n', b'\n');
+            check(&stretch);
         }
     }
 

@@ -31,6 +31,7 @@ use crate::scan::format::sweep_frames;
 use crate::scan::leap::{AHEAD_BYTES, Exact, Leapt, Queue, block, read_address};
 use crate::scan::simd::{BLOCK_BYTES, KeySign, Marker, ROOM_BYTES, Room, STRETCH_BYTES, Structure, Work};
 use crate::scan::{Sink, Tally};
+use memchr::memchr;
 use std::ops::Range;
 
 /// Longest key that is searched, bytes: with its quotes it fits behind a block.
@@ -342,20 +343,18 @@ fn last_room(bytes: &[u8], at: usize) -> Option<Room> {
 /// The first newline at or after `at`.
 #[inline(always)]
 fn newline(marker: impl Marker, bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match marker.newlines(&block(bytes, at)?) {
-            0 => at += BLOCK_BYTES,
-            newlines => return Some(at + newlines.trailing_zeros() as usize),
-        }
-        while let Some(stretch) = bytes.get(at..).and_then(|rest| rest.first_chunk())
-            && !marker.has_newline(stretch)
-        {
-            (0..STRETCH_BYTES)
-                .step_by(BLOCK_BYTES)
-                .for_each(|i| marker.prefetch(bytes, at + AHEAD_BYTES + i));
-            at += STRETCH_BYTES;
+    match marker.newlines(&block(bytes, at)?) {
+        0 => at += BLOCK_BYTES,
+        newlines => return Some(at + newlines.trailing_zeros() as usize),
+    }
+    while let Some(stretch) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        (0..STRETCH_BYTES).step_by(BLOCK_BYTES).for_each(|i| marker.prefetch(bytes, at + AHEAD_BYTES + i));
+        match marker.first_newline(stretch) {
+            None => at += STRETCH_BYTES,
+            Some(newline) => return Some(at + newline),
         }
     }
+    memchr(b'\n', bytes.get(at..)?).map(|newline| at + newline)
 }
 
 #[cfg(test)]
