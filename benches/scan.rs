@@ -1,8 +1,9 @@
 //! The scan by format, one thread, page-warm: each format's own sweep against the exact one, and against newlines counted.
 //!
 //! `cargo bench --bench scan` (about a minute). Dumps of 32 MiB and a register of 20,000 prefixes are made from a seed; rows are
-//! shaped like the producers' (71 and about 305 bytes; 5 % IPv6, 2 % `""`, 0.2 % quoted newlines in the quoted one). Each run asserts
-//! how many records and candidates there are, as counted when they were made. Times are for the dump, `B/s` its bytes.
+//! shaped like the producers' (71 and about 305 bytes; 5 % IPv6, 2 % `""`, 0.2 % quoted newlines in the quoted one; about 1.3 KB of
+//! JSON with the address first, `zgrab2`, or last, `shodan`). Each run asserts how many records and candidates there are, as counted
+//! when they were made. Times are for the dump, `B/s` its bytes.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -135,7 +136,11 @@ struct Dump {
 
 impl Dump {
     fn new(format: &'static str, header: &str) -> Self {
-        Self { format, text: format!("{header}\n"), records: 0, held: 0 }
+        Self { text: format!("{header}\n"), ..Self::of_lines(format) }
+    }
+
+    fn of_lines(format: &'static str) -> Self {
+        Self { format, text: String::new(), records: 0, held: 0 }
     }
 
     /// Appends rows until it is long enough; `row` writes one about an address, without its line end.
@@ -198,6 +203,61 @@ fn shadowserver(index: &Index, rng: &mut Rng) -> Dump {
     })
 }
 
+/// What web servers answer, with escapes.
+const HTML: &str =
+    r#"<html>\r\n<head><title>400 \"Bad\" Request</title></head>\r\n<body bgcolor=\"white\">\r\n"#;
+
+/// JSON with the address first, about 1.3 KB.
+fn zgrab2(index: &Index, rng: &mut Rng) -> Dump {
+    Dump::of_lines("zgrab2").fill(index, rng, 5, |text, rng, address| {
+        add!(
+            text,
+            r#"{{"ip":"{address}","data":{{"http":{{"status":"success","protocol":"http","port":443,"#
+        );
+        add!(text, r#""result":{{"response":{{"status_line":"400 Bad Request","status_code":400,"#);
+        add!(
+            text,
+            r#""headers":{{"connection":["close"],"server":["nginx/{}"]}},"body":"{HTML}"#,
+            rng.u8(..)
+        );
+        text.extend(std::iter::repeat_n('x', rng.usize(700..1100)));
+        add!(text, r#"","request":{{"method":"GET","host":"{address}"}}}}}},"#);
+        text.push_str(r#""timestamp":"2026-01-01T00:00:00Z"}}}"#);
+    })
+}
+
+/// JSON with the address last, about 1.3 KB.
+fn shodan(index: &Index, rng: &mut Rng) -> Dump {
+    Dump::of_lines("shodan").fill(index, rng, 5, |text, rng, address| {
+        add!(
+            text,
+            r#"{{"product":"nginx","hash":-{},"ip":1616761883,"org":"Example","isp":"Example","#,
+            rng.u32(..)
+        );
+        text.push_str(
+            r#""transport":"tcp","cpe":["cpe:/a:igor_sysoev:nginx"],"data":"HTTP/1.1 400 Bad Request\r\n"#,
+        );
+        text.push_str(
+            r#"Server: nginx\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n","asn":"AS7922","#,
+        );
+        add!(
+            text,
+            r#""port":443,"hostnames":["host-{}.example.net"],"location":{{"city":"Denver","#,
+            rng.u32(..)
+        );
+        text.push_str(r#""area_code":null,"longitude":-104.9078,"latitude":39.7301,"country_code":"US"},"#);
+        text.push_str(
+            r#""timestamp":"2021-01-25T21:33:49.154513","domains":["example.net"],"http":{"redirects":[],"#,
+        );
+        add!(text, r#""robots":null,"server":"nginx","host":"{address}","html":"{HTML}"#);
+        text.extend(std::iter::repeat_n('y', rng.usize(200..500)));
+        text.push_str(
+            r#"","location":"/","components":{},"html_hash":1},"os":null,"_shodan":{"options":{},"#,
+        );
+        add!(text, r#""module":"https","id":"5faf928c-f6a7"}},"opts":{{}},"ip_str":"{address}"}}"#);
+    })
+}
+
 fn sweep(format: &dyn Format, dump: &Dump, filter: &dyn Filter) {
     let (mut tally, mut sink) = (Tally::default(), Count(0));
     let window = Window { bytes: dump.text.as_bytes(), at_end: true };
@@ -210,7 +270,7 @@ fn scans(criterion: &mut Criterion) {
     let mut rng = Rng::with_seed(20_261_122);
     let index = Index::build(&register(&mut rng)).expect("it fits");
     let filter = Held(&index, index.finder());
-    for make in [zmap, csv, shadowserver] {
+    for make in [zmap, csv, shadowserver, zgrab2, shodan] {
         let dump = make(&index, &mut rng);
         let spec = FORMATS.iter().find(|spec| spec.name == dump.format).expect("a known format");
         let head = Head { bytes: &dump.text.as_bytes()[..4096], at_end: false };
