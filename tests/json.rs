@@ -724,7 +724,7 @@ fn tell_literal(text: &str) -> Option<(String, Option<u16>)> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let rest = rest.split(['/', '?', '#']).next().unwrap();
     let rest = rest.rsplit('@').next().unwrap();
-    let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    let (host, port) = match tell_bracketed(rest) {
         Some((host, after)) => (host, after.strip_prefix(':')),
         None if rest.matches(':').count() == 1 => {
             rest.split_once(':').map(|(host, port)| (host, Some(port))).unwrap()
@@ -733,6 +733,12 @@ fn tell_literal(text: &str) -> Option<(String, Option<u16>)> {
     };
     let address = Address::read(host.as_bytes())?;
     Some((address.ip().to_string(), port.and_then(tell_port).flatten()))
+}
+
+/// What stands in brackets, and what follows them: nothing, or a colon and more.
+fn tell_bracketed(authority: &str) -> Option<(&str, &str)> {
+    let (host, after) = authority.strip_prefix('[')?.split_once(']')?;
+    (after.is_empty() || after.starts_with(':')).then_some((host, after))
 }
 
 fn tell_port(text: &str) -> Option<Option<u16>> {
@@ -1121,11 +1127,11 @@ fn tell_nuclei(case: &Case, tree: &Tree) -> Parts {
     let written = |host: &Tree| {
         let text = host.text()?;
         let rest = text.split("://").last()?.split(['/', '?', '#']).next()?.rsplit('@').next()?.to_owned();
-        let after = rest.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
-        let port = after.map(|(_, port)| port).or(match rest.matches(':').count() {
-            1 => rest.split_once(':').map(|(_, port)| port),
-            _ => None,
-        });
+        let port = match tell_bracketed(&rest) {
+            Some((_, after)) => after.strip_prefix(':'),
+            None if rest.matches(':').count() == 1 => rest.split_once(':').map(|(_, port)| port),
+            None => None,
+        };
         tell_port(port?)?
     };
     let port = match port.is_filled() {
@@ -2687,6 +2693,17 @@ fn nuclei_is_about_a_name_and_copies_no_request() {
         ..Words::default()
     };
     check_said("nuclei", &FormatOptions::default(), address, &[words]);
+    let garbled =
+        r#"{"template-id":"a","host":"[2001:db8::1]9]:443","ip":"192.0.2.1","info":{"severity":"low"}}"#;
+    let words = Words {
+        kind: "vulnerable",
+        subject: owned("192.0.2.1"),
+        identifier: owned("a"),
+        severity: owned("low"),
+        stated: owned("[2001:db8::1]9]:443"),
+        ..Words::default()
+    };
+    check_said("nuclei", &FormatOptions::default(), garbled, &[words]);
     let inventory = r#"{"templateID":"a","host":"a.example","info":{"severity":"info"}}"#;
     assert_eq!(said_by("nuclei", &FormatOptions::default(), inventory), [Outcome::Skipped(Skip::Inventory)]);
 }

@@ -299,7 +299,9 @@ pub(super) fn authority(text: &str) -> (&str, Option<&str>) {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    if let Some((host, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    let bracketed = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    // What is followed by anything but a port is no address in brackets.
+    if let Some((host, after)) = bracketed.filter(|(_, after)| after.is_empty() || after.starts_with(':')) {
         return (host, after.strip_prefix(':'));
     }
     match rest.split_once(':') {
