@@ -2552,6 +2552,21 @@ fn findings_too() -> FormatOptions {
 }
 
 #[test]
+fn a_key_with_an_escape_is_another_key() {
+    let check = |dump: &str, expected: Outcome| {
+        assert_eq!(said_by("ndjson", &findings_too(), dump), [expected], "{dump}");
+    };
+    let words =
+        Words { kind: "exposed", subject: owned("192.0.2.1"), identifier: owned("open"), ..Words::default() };
+    // A decoder would read both as `ip`, and the last would win. To us the spelling decides, in the search as in the
+    // strict reading: no twin, and no stand-in.
+    check(r#"{"ip":"192.0.2.1","\u0069p":"8.8.8.8"}"#, Outcome::Found(vec![words.clone()]));
+    check(r#"{"\u0069p":"8.8.8.8","ip":"192.0.2.1"}"#, Outcome::Found(vec![words.clone()]));
+    check(r#"{"ip":"192.0.2.1","ip":"8.8.8.8"}"#, Outcome::Rejected(Reject::DuplicateKey));
+    check(r#"{"\u0069p":"8.8.8.8"}"#, Outcome::Rejected(Reject::NoKey));
+}
+
+#[test]
 fn each_successful_module_of_zgrab2_is_a_finding() {
     let dump = r#"{"ip":"192.0.2.1","domain":"a.example","data":{
         "http":{"status":"io-timeout","protocol":"http","port":80},

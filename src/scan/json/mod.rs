@@ -12,7 +12,8 @@
 //!
 //! Keys are compared as raw bytes: `"\u0069p"` is not `ip`, neither for the search nor for the strict reading, so that
 //! the two can never disagree about which value decides. Of a key that stands twice the first decides for the search,
-//! and the strict reading rejects the record (`duplicate-key`).
+//! and the strict reading rejects the record (`duplicate-key`). `"ip"` and `"\u0069p"` are no such twins, though a
+//! decoder would take them for one key: no producer writes letters so, and whoever does gets what is spelled plainly.
 //!
 //! Not done: joining records (masscan's banners to its ports), comments inside records, `NaN`.
 
