@@ -342,6 +342,7 @@ impl Maker {
             _ => String::new(),
         };
         let is_array = text.starts_with('[');
+        let header = text.len();
         for _ in 0..count {
             match format {
                 "csv" | "zmap" => text += &self.row(),
@@ -357,8 +358,9 @@ impl Maker {
         if is_array && self.random.bool() {
             text.push(']');
         }
+        // A header that is cut opens in no format, which is not asked here.
         if self.random.u8(..3) == 0 {
-            let mut cut = self.random.usize(..=text.len());
+            let mut cut = self.random.usize(header..=text.len());
             while !text.is_char_boundary(cut) {
                 cut -= 1;
             }
@@ -369,7 +371,6 @@ impl Maker {
 }
 
 #[test]
-#[ignore = "random: some seeds make a dump whose header is cut off, which opens in no format"]
 fn no_way_of_reading_changes_what_is_read() {
     let work = Work::new();
     let count: u64 = std::env::var("DIJKWACHT_SWEEP").map_or(80, |count| count.parse().unwrap());
