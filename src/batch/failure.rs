@@ -38,7 +38,8 @@ pub enum Failure {
         /// Why not.
         error: io::Error,
     },
-    /// Standard output.
+    /// Standard output. A reader who has had enough (`| head`) is no failure: 0. Where alerts are lost by it the run
+    /// fails, and this is not asked.
     Output(io::Error),
     /// Input that cannot be read as what it should be: 65.
     Data(String),
@@ -82,6 +83,7 @@ impl Failure {
             Self::Spool(error) => spool_code(error),
             Self::File { error, wanted: Wanted::Create, .. } => io_code(error, 73),
             Self::File { error, wanted: Wanted::Read, .. } => io_code(error, 74),
+            Self::Output(error) if is_broken_pipe(error) => 0,
             Self::Output(error) => io_code(error, 74),
             Self::Interrupted(signal) => 128 + *signal as u8,
             Self::Told(code) => *code,

@@ -5,7 +5,7 @@ use super::output::note;
 use super::setup::{Setup, run_time};
 use crate::index::{Claim, Index};
 use crate::moment::Moment;
-use crate::net::{Address, Asn, Prefix};
+use crate::net::{Address, Asn, Prefix, PrefixError};
 use crate::policy::{Explanation, InOffice, Outcome, explain};
 use crate::text::{host_name, show};
 use serde::Serialize;
@@ -32,18 +32,31 @@ enum Input {
 }
 
 impl Input {
-    fn read(text: &str) -> Option<Self> {
+    /// Reads what an operator may mean; else what is wrong and the remedy, as for a register's row.
+    fn read(text: &str) -> Result<Self, String> {
         let bytes = text.as_bytes();
         if let Some(address) = Address::read(bytes) {
-            return Some(Self::Address(address));
+            return Ok(Self::Address(address));
         }
-        if text.contains('/') && !text.contains("://") {
-            return Prefix::read(bytes).ok().map(Self::Prefix);
+        let prefix = Prefix::read(bytes);
+        if let Ok(prefix) = prefix {
+            return Ok(Self::Prefix(prefix));
         }
         if text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("as")) && Asn::read(bytes).is_some() {
-            return Some(Self::Asn);
+            return Ok(Self::Asn);
         }
-        host_name(text).map(|_| Self::HostName)
+        let is_network = text.contains('/') && !text.contains("://");
+        if !is_network && host_name(text).is_some() {
+            return Ok(Self::HostName);
+        }
+        Err(match prefix {
+            Ok(_) | Err(PrefixError::NotAPrefix { .. }) => format!(
+                "\"{}\" is no address, prefix, host name or AS number (such as 192.0.2.1, 192.0.2.0/24, www.example.nl, \
+                 AS64496)",
+                show(bytes, 128)
+            ),
+            Err(error) => show(error.to_string().as_bytes(), 512),
+        })
     }
 
     fn kind(&self) -> &'static str {
@@ -140,14 +153,13 @@ impl Lookup<'_> {
     }
 
     fn one(&mut self, text: &str) -> Result<(), Failure> {
-        let Some(input) = Input::read(text) else {
-            self.unreadable = true;
-            note(format_args!(
-                "error: {} is no address, prefix, host name or AS number (such as 192.0.2.1, 192.0.2.0/24, \
-                 www.example.nl, AS64496)",
-                show(text.as_bytes(), 128)
-            ));
-            return Ok(());
+        let input = match Input::read(text) {
+            Ok(input) => input,
+            Err(problem) => {
+                self.unreadable = true;
+                note(format_args!("error: {problem}"));
+                return Ok(());
+            }
         };
         let claims: Vec<Claim> = match &input {
             Input::Address(address) => self.index.covering(*address).collect(),

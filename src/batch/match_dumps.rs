@@ -116,10 +116,14 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
             break;
         }
     }
-    if let Some(mut out) = rejects {
-        out.flush().map_err(Failure::Output)?;
+    if let (Some(mut out), Some(path)) = (rejects, &request.rejects) {
+        out.flush().map_err(|error| Failure::file(path, Wanted::Create, error))?;
     }
-    finish(sink, &request, &reports)?;
+    match finish(sink, &request, &reports) {
+        // A summary that nobody reads changes nothing of how the runs went.
+        Err(Failure::Output(error)) if is_broken_pipe(&error) => {}
+        finished => finished?,
+    }
     // A signal that comes when all is done has interrupted nothing.
     let is_cut_short = reports.len() < request.dumps.len()
         || reports.iter().any(|report| matches!(report.failure, Some(RunError::Cancelled)));

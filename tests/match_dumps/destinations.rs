@@ -200,7 +200,20 @@ fn a_full_or_closed_standard_output_is_no_bug() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let done = crate::work::Done::of(work.command(&words).stdout(writer).spawn().unwrap());
+    // Alerts that nobody took are lost, which is said by the code alone.
+    done.check(74, &[]);
     assert!(!done.err.contains("panicked") && !done.err.contains("error"), "{}", done.err);
+}
+
+#[test]
+fn a_summary_that_nobody_reads_changes_no_exit_code() {
+    let work = work();
+    for (dump, code) in [("dump.csv", 0), ("missing.csv", 66)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let words = crate::work::match_words(&format!("{WORDS} --dry-run {dump}"));
+        crate::work::Done::of(work.command(&words).stdout(writer).spawn().unwrap()).check(code, &[]);
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! `dijkwacht match` as an operator runs it: the real command, real files, real signals.
+//! `dijkwacht match` and `lookup` as an operator runs them: the real command, real files, real signals.
 //!
 //! - `same`: the same dump by every way gives the same bytes.
 //! - `books`: the summary, its sums, and where rejected records are.
 //! - `decisions`: who is told what, and what waits for a person.
 //! - `destinations`: spool, output, dry run; dumps seen before; names and modes.
+//! - `lookups`: who owns an address, and why.
 //! - `refusals`: each bad input, its exit code and what is said.
 //! - `interruptions`: signals, dumps that change, disks that are full, users that may not.
 //!
@@ -15,6 +16,7 @@ mod books;
 mod decisions;
 mod destinations;
 mod interruptions;
+mod lookups;
 mod refusals;
 mod same;
 mod work;
