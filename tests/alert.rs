@@ -182,6 +182,87 @@ fn ids_depend_on_their_parts_and_on_nothing_else() {
     }
 }
 
+/// Findings whose parts touch, with those that are the same to an id.
+#[test]
+fn hashes_of_ids_are_equal_where_alert_ids_are() {
+    let addresses = ["192.0.2.1", "192.0.2.10", "2001:db8::1"].map(address);
+    let times = [None, Some(moment("2026-11-22")), Some(moment("2026-11-22T00:00:00.5Z"))];
+    let words: [Option<&str>; 5] = [None, Some(""), Some("a"), Some("A"), Some("a|b")];
+    let names = [None, Some("example.nl"), Some("https://Example.NL/"), Some("192.0.2.1")];
+    let mut seen: Vec<(Ids, u64, u32)> = Vec::new();
+    let facts = RunFacts { observed: Some((moment("2026-11-22"), "2026-11-22T00:00:00Z")), ..facts() };
+    let context = Context::new(&facts);
+    for case in 0..3 * 3 * 5 * 5 * 4 * 2 {
+        let mut rest: usize = case;
+        let mut pick = |count: usize| {
+            let at = rest % count;
+            rest /= count;
+            at
+        };
+        let finding = Finding {
+            subject: Some(addresses[pick(3)]),
+            port: [Some(1), None][pick(2)],
+            time: times[pick(3)],
+            transport: words[pick(5)].map(Into::into),
+            identifier: words[pick(5)].map(Into::into),
+            stated: names[pick(4)].map(Into::into),
+            ..finding()
+        };
+        for (owner, owner_id) in [(3, "school"), (4, "isp")] {
+            let ids = alert::ids(&context, &finding, owner_id);
+            seen.push((ids, alert::id_hash(&context, &finding, OwnerIx(owner)), owner));
+        }
+    }
+    let mut by_id = seen.clone();
+    by_id.sort_unstable_by_key(|(ids, ..)| ids.alert);
+    by_id.dedup_by_key(|(ids, ..)| ids.alert);
+    seen.sort_unstable_by_key(|(_, hash, _)| *hash);
+    let groups: Vec<_> = seen.chunk_by(|a, b| a.1 == b.1).collect();
+    assert!(groups.iter().all(|group| group.iter().all(|one| one.0 == group[0].0 && one.2 == group[0].2)));
+    assert_eq!(groups.len(), by_id.len());
+    assert!(by_id.len() < seen.len() / 2, "{} of {}", by_id.len(), seen.len());
+}
+
+#[test]
+fn an_address_in_a_line_is_written_as_rfc_5952_says() {
+    for octet in 0..=255_u8 {
+        for text in [format!("{octet}.1.{octet}.200"), format!("9.{octet}.10.{octet}")] {
+            let finding = Finding { subject: Some(address(&text)), ..finding() };
+            let line = write(&facts(), &finding, "0.0.0.0/0", None, None);
+            assert!(line.windows(text.len()).any(|part| part == text.as_bytes()), "{text}");
+            let object: Map<String, Value> = serde_json::from_slice(&line).unwrap();
+            assert_eq!(object["source.ip"], text);
+        }
+    }
+}
+
+#[test]
+fn merging_in_parts_is_merging_one_by_one() {
+    let random = &mut fastrand::Rng::with_seed(3);
+    for _ in 0..200 {
+        let kinds = [5, 900, 1200, 3000][random.usize(..4)];
+        let findings: Vec<Finding<'_>> = (0..random.usize(1..40))
+            .map(|_| {
+                let tags =
+                    (0..random.usize(..120)).map(|_| format!("t{}", random.u32(..kinds)).into()).collect();
+                let cves =
+                    (0..random.usize(..9)).map(|_| format!("CVE-1-{}", random.u32(..kinds)).into()).collect();
+                Finding { tags, cves, ..finding() }
+            })
+            .collect();
+        let merge = |findings: &[Finding<'_>]| {
+            let mut merged = Merged::default();
+            findings.iter().for_each(|finding| merged.add(finding));
+            merged
+        };
+        let cut = random.usize(..=findings.len());
+        let mut parts = merge(&findings[..cut]);
+        parts.append(&merge(&findings[cut..]));
+        let line = |also: &Merged| write(&facts(), &findings[0], "192.0.2.0/24", None, Some(also));
+        assert_eq!(line(&parts), line(&merge(&findings)));
+    }
+}
+
 #[test]
 fn without_a_time_the_text_of_observed_is_in_the_id_and_its_instant_in_the_line() {
     let timeless = Finding { time: None, ..finding() };

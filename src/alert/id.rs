@@ -11,9 +11,13 @@
 //! `--observed`. Nothing of the policy enters: an id outlives a changed label, severity or name.
 
 use super::line::Context;
+use crate::index::OwnerIx;
+use crate::net::Address;
 use crate::scan::{Finding, Subject};
 use crate::text::host_name;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::net::IpAddr;
 use uuid::{Uuid, uuid};
 
 /// Namespace of findings.
@@ -43,9 +47,24 @@ pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str) -> Ids {
     Ids { finding: finding_id, alert: Uuid::new_v5(&ALERTS, &text) }
 }
 
+/// A number that is equal for equal alert ids, and for others nearly never; one short hash for two of SHA-1.
+///
+/// It is of this process only: another build may give another.
+pub fn id_hash(context: &Context, finding: &Finding<'_>, owner: OwnerIx) -> u64 {
+    let mut text = Vec::with_capacity(TEXT_BYTES);
+    push_finding(&mut text, finding);
+    // Hashed too, so that no end of the one text is taken for a beginning of the other.
+    let finding_bytes = text.len();
+    push_time(&mut text, context, finding);
+    let mut hasher = DefaultHasher::new();
+    (finding_bytes, owner.0).hash(&mut hasher);
+    hasher.write(&text);
+    hasher.finish()
+}
+
 fn push_finding(out: &mut Vec<u8>, finding: &Finding<'_>) {
     match finding.subject {
-        Some(Subject::Address(address)) => push_display(out, address),
+        Some(Subject::Address(address)) => push_address(out, address),
         Some(Subject::Prefix(prefix)) => push_display(out, prefix),
         None => {}
     }
@@ -68,12 +87,33 @@ fn push_alert(out: &mut Vec<u8>, context: &Context, finding: &Finding<'_>, findi
     out.push(b'|');
     push_uuid(out, finding_id);
     out.push(b'|');
+    push_time(out, context, finding);
+    out.push(b'|');
+    out.extend_from_slice(owner_id.as_bytes());
+}
+
+fn push_time(out: &mut Vec<u8>, context: &Context, finding: &Finding<'_>) {
     match finding.time {
         Some(time) => out.extend_from_slice(time.id_text().as_bytes()),
         None => out.extend_from_slice(context.observed_text().as_bytes()),
     }
-    out.push(b'|');
-    out.extend_from_slice(owner_id.as_bytes());
+}
+
+/// As RFC 5952; a dotted quad without the formatter, since each match asks for one.
+pub(super) fn push_address(out: &mut Vec<u8>, address: Address) {
+    let IpAddr::V4(ip) = address.ip() else { return push_display(out, address) };
+    for (i, octet) in ip.octets().into_iter().enumerate() {
+        if i > 0 {
+            out.push(b'.');
+        }
+        if octet >= 100 {
+            out.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            out.push(b'0' + octet / 10 % 10);
+        }
+        out.push(b'0' + octet % 10);
+    }
 }
 
 fn push_lower(out: &mut Vec<u8>, text: &str) {

@@ -1,7 +1,7 @@
 //! One alert as one line of JSON.
 
 use super::gate::{self, Key, put, put_extra};
-use super::id::{Ids, push_display, push_uuid};
+use super::id::{Ids, push_address, push_display, push_uuid};
 use crate::index::OwnerView;
 use crate::moment::Moment;
 use crate::net::Address;
@@ -11,7 +11,7 @@ use crate::scan::{Finding, Subject};
 use crate::text::host_name;
 use std::borrow::Cow;
 
-/// Longest `event_description.text`, in characters; a longer one ends in `…` there.
+/// Longest `event_description.text`, CVE or tag, in characters; a longer one ends in `…` there.
 pub const TEXT_CHARS_MAX: usize = 4_000;
 /// Most CVEs, and most tags, of one alert; after them stands `…`.
 pub const LIST_ITEMS_MAX: usize = 1_000;
@@ -167,16 +167,26 @@ pub struct Merged {
 impl Merged {
     /// Adds those of one more record. The line does not depend on how often, but on the order of different ones.
     pub fn add(&mut self, finding: &Finding<'_>) {
-        add_new(&mut self.cves, finding.cves.iter().map(|cve| cve.to_lowercase()));
-        add_new(&mut self.tags, finding.tags.iter().map(|tag| tag.clone().into_owned()));
+        add_new(&mut self.cves, finding.cves.iter().map(|cve| Cow::Owned(cve.to_lowercase())));
+        add_new(&mut self.tags, finding.tags.iter().map(|tag| Cow::Borrowed(&**tag)));
+    }
+
+    /// Adds what later records gave: the same as adding those records one by one.
+    pub fn append(&mut self, later: &Self) {
+        add_new(&mut self.cves, later.cves.iter().map(|cve| Cow::Borrowed(cve.as_str())));
+        add_new(&mut self.tags, later.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())));
     }
 }
 
 /// One more than a line shows is kept, so that the line can say that there are more.
-fn add_new(list: &mut Vec<String>, items: impl Iterator<Item = String>) {
+fn add_new<'t>(list: &mut Vec<String>, items: impl Iterator<Item = Cow<'t, str>>) {
     for item in items {
-        if list.len() <= LIST_ITEMS_MAX && !list.contains(&item) {
-            list.push(item);
+        if list.len() > LIST_ITEMS_MAX {
+            return;
+        }
+        let item = shorten(&item);
+        if !list.iter().any(|known| *known == *item) {
+            list.push(item.into_owned());
         }
     }
 }
@@ -239,7 +249,7 @@ fn put_address(out: &mut Vec<u8>, finding: &Finding<'_>) {
         let is_refused = address == Address::v4(0);
         let key: &[u8] = if is_refused { b",\"extra.source.ip\":\"" } else { b",\"source.ip\":\"" };
         out.extend_from_slice(key);
-        push_display(out, address);
+        push_address(out, address);
         out.push(b'"');
     }
     if let Some(port) = finding.port {
@@ -346,11 +356,15 @@ fn put_number(out: &mut Vec<u8>, key: &'static str, number: u64) {
     push_display(out, number);
 }
 
-/// Each item once, in order of appearance; what says nothing is left out.
+/// Each item once, in order of appearance, none longer than a text; what says nothing is left out.
 fn join<'t>(items: impl Iterator<Item = Cow<'t, str>>, between: char) -> String {
     let mut seen: Vec<Cow<'t, str>> = Vec::new();
     let mut joined = String::new();
     for item in items {
+        let item = match item {
+            Cow::Borrowed(item) => shorten(item),
+            Cow::Owned(item) => Cow::Owned(shorten(&item).into_owned()),
+        };
         if gate::is_absent(&item) || seen.contains(&item) {
             continue;
         }

@@ -9,6 +9,7 @@
 //! Nothing here reads the clock, the environment or arguments: what a run decides is a function of [`Job`].
 
 mod decider;
+mod group;
 mod judge;
 mod preview;
 mod render;

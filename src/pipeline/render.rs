@@ -2,9 +2,13 @@
 //!
 //! The bytes of a mapped dump can change while it is read. A record is therefore copied out, parsed and decided once
 //! more; a line is written from the copy, and only if it comes to the same. Otherwise the run fails.
+//!
+//! What is in memory at once has limits, whatever the dump: [`BATCH_MATCHES`] matches, [`TASK_BYTES_MAX`] of lines a task
+//! and one line more, and of equal alerts one record ([`Group`]).
 
 use super::RunError;
 use super::decider::Decider;
+use super::group::Group;
 use super::judge::Spill;
 use super::sort::{Match, Sorted};
 use crate::alert::{Ids, Merged, Recipient};
@@ -16,8 +20,11 @@ use std::os::unix::fs::FileExt as _;
 /// Matches that are rendered at once on all threads; their lines are in memory together.
 const BATCH_MATCHES: usize = 16 * 1024;
 
-/// Matches that one task renders.
-const TASK_MATCHES: usize = 512;
+/// Alerts that one task renders.
+const TASK_GROUPS: usize = 512;
+
+/// Bytes of lines after which a task renders no further; a full task of ordinary lines has 600 KiB.
+const TASK_BYTES_MAX: usize = 4 << 20;
 
 /// Where matched records are read again.
 pub(super) enum Records<'d> {
@@ -51,152 +58,201 @@ pub(super) fn render(
     format: &dyn Format,
     decider: &Decider<'_>,
     cancelled: &dyn Fn() -> bool,
-    mut take: impl FnMut(Vec<Piece>) -> Result<(), RunError>,
+    take: impl FnMut(Vec<Piece>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
-    let mut batch: Vec<Match> = Vec::with_capacity(BATCH_MATCHES);
+    let work = Work { records, format, decider };
+    let mut renderer =
+        Renderer { work, cancelled, take, batch: Vec::with_capacity(BATCH_MATCHES), open: None };
     for found in sorted {
-        let found = found.map_err(RunError::scratch)?;
-        // A batch ends before a leader: its followers are rendered with it.
-        if batch.len() >= BATCH_MATCHES && !found.follows() {
-            render_batch(&batch, records, format, decider, &mut take)?;
-            batch.clear();
-            if cancelled() {
+        renderer.add(found.map_err(RunError::scratch)?)?;
+    }
+    renderer.flush()
+}
+
+/// What every line is made from; the same for all threads.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a> {
+    records: &'a Records<'a>,
+    format: &'a dyn Format,
+    decider: &'a Decider<'a>,
+}
+
+struct Renderer<'a, T> {
+    work: Work<'a>,
+    cancelled: &'a dyn Fn() -> bool,
+    take: T,
+    /// Begins with a leader, or with followers of `open`.
+    batch: Vec<Match>,
+    /// Equal alerts of more matches than a batch has, as far as they were gathered, and their leader.
+    open: Option<(Match, Group)>,
+}
+
+impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
+    /// A batch ends before a leader: its followers are rendered with it.
+    fn add(&mut self, found: Match) -> Result<(), RunError> {
+        let is_full = self.batch.len() >= BATCH_MATCHES;
+        match found.follows() {
+            true if is_full => self.gather_last()?,
+            false if is_full || self.open.is_some() => self.flush()?,
+            _ => {}
+        }
+        self.batch.push(found);
+        Ok(())
+    }
+
+    /// The last alert of the batch has many matches: what was seen of them is gathered, what stands before is rendered.
+    fn gather_last(&mut self) -> Result<(), RunError> {
+        if self.open.is_none() {
+            let start = self.batch.iter().rposition(|found| !found.follows()).unwrap_or(0);
+            let last = self.batch.split_off(start);
+            self.flush()?;
+            self.open = Some((last[0], Group::default()));
+            self.batch = last;
+        }
+        self.gather_open()
+    }
+
+    /// Adds the batch, all of it followers, to the open group.
+    fn gather_open(&mut self) -> Result<(), RunError> {
+        let Some((_, group)) = &mut self.open else { return Ok(()) };
+        group.append(Group::gather(&self.batch, self.work)?);
+        self.batch.clear();
+        if (self.cancelled)() { Err(RunError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Renders all that is there.
+    fn flush(&mut self) -> Result<(), RunError> {
+        self.gather_open()?;
+        if let Some((leader, group)) = self.open.take() {
+            let mut piece = Piece::new(leader, self.work.decider);
+            group.write(self.work, &mut piece)?;
+            (self.take)(vec![piece])?;
+        }
+        let mut done = 0;
+        while done < self.batch.len() {
+            let (pieces, matches) = self.work.render_part(&self.batch[done..])?;
+            done += matches;
+            (self.take)(pieces)?;
+            if (self.cancelled)() {
                 return Err(RunError::Cancelled);
             }
         }
-        batch.push(found);
+        self.batch.clear();
+        Ok(())
     }
-    render_batch(&batch, records, format, decider, &mut take)
 }
 
-fn render_batch(
-    batch: &[Match],
-    records: &Records<'_>,
-    format: &dyn Format,
-    decider: &Decider<'_>,
-    take: &mut impl FnMut(Vec<Piece>) -> Result<(), RunError>,
-) -> Result<(), RunError> {
-    let groups: Vec<&[Match]> = batch.chunk_by(|_, next| next.follows()).collect();
-    let tasks: Vec<_> = groups.chunks(TASK_MATCHES).collect();
-    let render = |task: &&[&[Match]]| render_task(task, records, format, decider);
-    let pieces: Result<Vec<Vec<Piece>>, RunError> = tasks.par_iter().map(render).collect();
-    take(pieces?.into_iter().flatten().collect())
-}
-
-fn render_task(
-    groups: &[&[Match]],
-    records: &Records<'_>,
-    format: &dyn Format,
-    decider: &Decider<'_>,
-) -> Result<Vec<Piece>, RunError> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    for group in groups {
-        let leader = group[0];
-        let (owner, held) = (leader.owner(), leader.verdict() > 0);
-        if pieces.last().is_none_or(|piece| (piece.owner, piece.held) != (owner, held)) {
-            let recipient = decider.recipient(owner);
-            let (bytes, reasons) = (Vec::new(), Vec::new());
-            pieces.push(Piece { owner, held, bytes, lines: 0, duplicates: 0, reasons, recipient });
+impl Work<'_> {
+    /// Renders the first of these matches, at least one alert; returns the pieces and how many matches they are of.
+    fn render_part(self, matches: &[Match]) -> Result<(Vec<Piece>, usize), RunError> {
+        let groups: Vec<&[Match]> = matches.chunk_by(|_, next| next.follows()).collect();
+        let tasks: Vec<_> = groups.chunks(TASK_GROUPS).collect();
+        let rendered: Result<Vec<_>, RunError> =
+            tasks.par_iter().map(|task| self.render_task(task)).collect();
+        let (mut all, mut matches) = (Vec::new(), 0);
+        for (task, (pieces, groups)) in tasks.iter().zip(rendered?) {
+            all.extend(pieces);
+            matches += task[..groups].iter().map(|group| group.len()).sum::<usize>();
+            // What stands behind a task that stopped is rendered again: it would come too soon.
+            if groups < task.len() {
+                break;
+            }
         }
-        let piece = pieces.last_mut().expect("pushed above");
-        match group {
-            [only] => render_alone(*only, records, format, decider, piece)?,
-            _ => render_group(group, records, format, decider, piece)?,
-        }
+        Ok((all, matches))
     }
-    Ok(pieces)
+
+    /// Renders groups until it has too many bytes; returns the pieces and how many groups they are of.
+    fn render_task(self, groups: &[&[Match]]) -> Result<(Vec<Piece>, usize), RunError> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut bytes = 0;
+        for (done, group) in groups.iter().enumerate() {
+            if bytes >= TASK_BYTES_MAX {
+                return Ok((pieces, done));
+            }
+            if pieces.last().is_none_or(|piece| !piece.is_for(group[0])) {
+                pieces.push(Piece::new(group[0], self.decider));
+            }
+            let piece = pieces.last_mut().expect("pushed above");
+            let before = piece.bytes.len();
+            self.render_group(group, piece)?;
+            bytes += piece.bytes.len() - before;
+        }
+        Ok((pieces, groups.len()))
+    }
+
+    fn render_group(self, group: &[Match], piece: &mut Piece) -> Result<(), RunError> {
+        let &[only] = group else {
+            return Group::gather(group, self)?.write(self, piece);
+        };
+        let record = self.copy(only)?;
+        let again = self.decide_again(only, &record)?;
+        let ids = self.ids(only, &again);
+        piece.push(self, &again, &ids, only.record(), None);
+        Ok(())
+    }
+
+    /// The record that a match was found in.
+    pub(super) fn copy(self, found: Match) -> Result<Vec<u8>, RunError> {
+        self.records.copy(found, self.format)
+    }
+
+    /// The ids of a match.
+    pub(super) fn ids(self, found: Match, again: &Again<'_>) -> Ids {
+        self.decider.ids(&again.finding, found.owner())
+    }
+
+    /// Decides a copied record once more; an error unless it comes to the same.
+    pub(super) fn decide_again<'r>(self, found: Match, record: &'r [u8]) -> Result<Again<'r>, RunError> {
+        let Findings::Some(findings) = self.format.findings(record) else { return Err(RunError::Changed) };
+        let finding =
+            findings.into_iter().find(|finding| finding.part == found.part()).ok_or(RunError::Changed)?;
+        let owned = |line: &Line| line.owner.0 == found.owner();
+        let (line, hold) = match self.decider.decide(&finding) {
+            Decision::Share(line) if owned(&line) => (line, None),
+            Decision::Hold(reason, lines) => {
+                (lines.into_iter().find(owned).ok_or(RunError::Changed)?, Some(reason))
+            }
+            _ => return Err(RunError::Changed),
+        };
+        let verdict = hold.map_or(0, |reason| 1 + reason as u8);
+        if verdict != found.verdict() {
+            return Err(RunError::Changed);
+        }
+        Ok(Again { finding, line, hold })
+    }
 }
 
 /// What a match comes to when it is decided again.
-struct Again<'r> {
-    finding: Finding<'r>,
+pub(super) struct Again<'r> {
+    pub(super) finding: Finding<'r>,
     line: Line,
     hold: Option<Hold>,
 }
 
-fn render_alone(
-    found: Match,
-    records: &Records<'_>,
-    format: &dyn Format,
-    decider: &Decider<'_>,
-    piece: &mut Piece,
-) -> Result<(), RunError> {
-    let record = records.copy(found, format)?;
-    let again = decide_again(found, &record, format, decider)?;
-    let ids = decider.ids(&again.finding, found.owner());
-    piece.push(decider, &again, &ids, found.record(), None);
-    Ok(())
-}
-
-/// Matches whose ids have equal hashes. Those whose ids are equal become one line with all CVEs and tags.
-fn render_group(
-    group: &[Match],
-    records: &Records<'_>,
-    format: &dyn Format,
-    decider: &Decider<'_>,
-    piece: &mut Piece,
-) -> Result<(), RunError> {
-    let copies = group.iter().map(|found| records.copy(*found, format)).collect::<Result<Vec<_>, _>>()?;
-    let mut lines: Vec<(Ids, u64, Again<'_>, Merged)> = Vec::new();
-    for (found, record) in group.iter().zip(&copies) {
-        let again = decide_again(*found, record, format, decider)?;
-        let ids = decider.ids(&again.finding, found.owner());
-        match lines.iter_mut().find(|(seen, ..)| seen.alert == ids.alert) {
-            Some((.., merged)) => {
-                merged.add(&again.finding);
-                piece.duplicates += 1;
-            }
-            None => {
-                let mut merged = Merged::default();
-                merged.add(&again.finding);
-                lines.push((ids, found.record(), again, merged));
-            }
-        }
-    }
-    for (ids, record, again, merged) in &lines {
-        piece.push(decider, again, ids, *record, Some(merged));
-    }
-    Ok(())
-}
-
 impl Piece {
-    fn push(
+    fn new(of: Match, decider: &Decider<'_>) -> Self {
+        let (owner, held) = (of.owner(), of.verdict() > 0);
+        let recipient = decider.recipient(owner);
+        Self { owner, held, bytes: Vec::new(), lines: 0, duplicates: 0, reasons: Vec::new(), recipient }
+    }
+
+    fn is_for(&self, found: Match) -> bool {
+        (self.owner, self.held) == (found.owner(), found.verdict() > 0)
+    }
+
+    pub(super) fn push(
         &mut self,
-        decider: &Decider<'_>,
+        work: Work<'_>,
         again: &Again<'_>,
         ids: &Ids,
         record: u64,
         merged: Option<&Merged>,
     ) {
         let Again { finding, line, hold } = again;
-        decider.write_line(&mut self.bytes, &self.recipient, finding, ids, record, line, *hold, merged);
+        work.decider.write_line(&mut self.bytes, &self.recipient, finding, ids, record, line, *hold, merged);
         self.lines += 1;
         self.reasons.extend(again.hold);
     }
-}
-
-fn decide_again<'r>(
-    found: Match,
-    record: &'r [u8],
-    format: &dyn Format,
-    decider: &Decider<'_>,
-) -> Result<Again<'r>, RunError> {
-    let Findings::Some(findings) = format.findings(record) else { return Err(RunError::Changed) };
-    let finding =
-        findings.into_iter().find(|finding| finding.part == found.part()).ok_or(RunError::Changed)?;
-    let owned = |line: &Line| line.owner.0 == found.owner();
-    let (line, hold) = match decider.decide(&finding) {
-        Decision::Share(line) if owned(&line) => (line, None),
-        Decision::Hold(reason, lines) => {
-            (lines.into_iter().find(owned).ok_or(RunError::Changed)?, Some(reason))
-        }
-        _ => return Err(RunError::Changed),
-    };
-    let verdict = hold.map_or(0, |reason| 1 + reason as u8);
-    if verdict != found.verdict() {
-        return Err(RunError::Changed);
-    }
-    Ok(Again { finding, line, hold })
 }
 
 impl Records<'_> {

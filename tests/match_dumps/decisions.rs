@@ -238,3 +238,36 @@ fn the_text_of_a_dump_cannot_break_a_line_of_a_notice() {
     assert!(!text.contains(['\u{1b}', '\u{85}', '\u{202e}', '\u{7f}']), "{text}");
     assert_eq!(work.alerts("out").len(), 1);
 }
+
+/// More equal alerts than are rendered at once: one line at the place of its first record, and nothing else moves.
+#[test]
+fn a_finding_that_is_said_very_often_is_one_alert() {
+    const TIMES: usize = 40_000;
+    let often = |tag: usize| {
+        format!("192.0.2.2,80,tcp,2026-11-22T01:02:03Z,open-rdp,CVE-2024-100{},t{tag}\n", tag % 3)
+    };
+    let mut rows = row("192.0.2.1");
+    rows.extend((0..TIMES).map(|i| often([0, 7, i % 5][i % 3])));
+    rows += &row("192.0.2.3");
+    rows += &row("192.0.2.16");
+    rows += &often(9);
+    let (work, told) = told(&rows, "");
+    assert_eq!(told, ["new ncsc/isp: 40003", "new ncsc/school: 1 2 40002"]);
+    let run = &work.files("spool/new")[0];
+    let alerts = work.alerts(&format!("spool/new/{}/ncsc/school.jsonl", run.split('/').next().unwrap()));
+    assert_eq!(alerts[1]["extra.tag"], "t0;t7;t2;t3;t1;t4;t9");
+    assert_eq!(alerts[1]["product.vulnerabilities"], "cve-2024-1000;cve-2024-1001;cve-2024-1002");
+    let dump = work.dump("--feed night --spool spool --label again dump.csv");
+    assert_eq!((&dump["alerts"], &dump["duplicates"]), (&4.into(), &(TIMES as u64).into()));
+}
+
+/// Lines of 100 KB: a task of them is cut short, and what follows keeps its place.
+#[test]
+fn long_lines_keep_their_order() {
+    let tags =
+        |row: usize| -> String { (0..25).map(|i| format!("{row:04}-{i}-{};", "x".repeat(3_900))).collect() };
+    let line = |i: usize| format!("192.0.2.{},{i},tcp,2026-11-22T01:02:03Z,open-rdp,,{}\n", i % 16, tags(i));
+    let rows: String = (0..300).map(line).collect();
+    let expected: String = (1..=300).map(|record| format!(" {record}")).collect();
+    check(&rows, "", &[&format!("new ncsc/school:{expected}")]);
+}
