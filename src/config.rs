@@ -310,7 +310,7 @@ fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, String> {
             .iter()
             .map(|(field, column)| read_assignment(field, column))
             .collect::<Result<_, _>>()?,
-        identifier: written.identifier,
+        identifier: written.identifier.map(read_identifier).transpose()?,
         tlp: written.tlp.map(|text| read_tlp(&text)).transpose()?,
         classification: check_word("classification", written.classification, is_classification)?,
         severity: check_word("severity", written.severity, is_severity)?,
@@ -319,6 +319,24 @@ fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, String> {
         encoding: written.encoding.map(|encoding| read_encoding(&encoding)).transpose()?,
         time_style: read_time_style(written.time_format, written.time_zone)?,
     })
+}
+
+/// Longest identifier that a person gives, bytes.
+const IDENTIFIER_BYTES_MAX: usize = 128;
+
+/// What is wrong, in a word: an empty one, as an unset variable gives it, would let alerts pass that say nothing.
+pub fn read_identifier(identifier: String) -> Result<String, String> {
+    let is_word = !identifier.trim().is_empty()
+        && identifier.len() <= IDENTIFIER_BYTES_MAX
+        && !identifier.contains(|letter: char| letter == '|' || letter.is_control());
+    match is_word {
+        true => Ok(identifier),
+        false => Err(format!(
+            "the identifier \"{}\" is no name of what is wrong (1 to {IDENTIFIER_BYTES_MAX} bytes without control \
+             characters and |, such as open-rdp; or leave it out)",
+            show(identifier.as_bytes(), 64)
+        )),
+    }
 }
 
 /// `[a-z0-9][a-z0-9_-]{0,63}`.

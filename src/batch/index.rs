@@ -11,6 +11,9 @@ use std::time::Instant;
 
 /// `index build`: compiles register files into an index; the old one stays if anything is wrong.
 pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: bool) -> Result<u8, Failure> {
+    if output == Path::new("-") {
+        return Err(Failure::Usage("an index is written to a file: name one with -o".to_owned()));
+    }
     keep_inputs(&[output], &sources.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     let started = Instant::now();
     let (register, report) = read_register(sources, keep_going, quiet)?;

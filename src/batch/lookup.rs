@@ -6,7 +6,7 @@ use super::setup::{Setup, run_time};
 use crate::index::{Claim, Index};
 use crate::moment::Moment;
 use crate::net::{Address, Asn, Prefix, PrefixError};
-use crate::policy::{Explanation, InOffice, Outcome, explain};
+use crate::policy::{Case, Decision, Explanation, Hold, InOffice, Outcome, decide, explain};
 use crate::text::{host_name, show};
 use serde::Serialize;
 use std::io::{self, BufRead, BufWriter, Write};
@@ -152,6 +152,25 @@ impl Lookup<'_> {
         Ok(())
     }
 
+    /// A record that names a prefix is held where other organisations have a part of it.
+    fn tell_inside(&self, text: &str, prefix: Prefix, claims: &[Claim]) {
+        let inside: Vec<Claim> = self.index.inside(prefix).collect();
+        let case = Case {
+            claims,
+            inside: &inside,
+            time: None,
+            run_time: self.at,
+            unknown_type: false,
+            has_identifier: true,
+        };
+        let Decision::Hold(Hold::Prefix, lines) = decide(&case, self.index) else { return };
+        let owners: Vec<&str> = lines.iter().map(|line| self.index.owner(line.owner).id).collect();
+        note(format_args!(
+            "{text}: a record of this prefix is held (prefix), since parts of it belong to others: {}",
+            owners.join(", ")
+        ));
+    }
+
     fn one(&mut self, text: &str) -> Result<(), Failure> {
         let input = match Input::read(text) {
             Ok(input) => input,
@@ -171,6 +190,9 @@ impl Lookup<'_> {
                 Vec::new()
             }
         };
+        if let Input::Prefix(prefix) = &input {
+            self.tell_inside(text, *prefix, &claims);
+        }
         let (outcome, explanations) = explain(&claims, self.at.day(), self.index);
         let covering = explanations.iter().map(|explanation| covering(self.index, explanation)).collect();
         let mut answer = Answer {

@@ -152,6 +152,9 @@ fn check(request: &MatchRequest) -> Result<(), Failure> {
     if let Some(label) = &request.label {
         Label::read(label).map_err(|error| Failure::Usage(format!("--label: {error}")))?;
     }
+    if request.rejects.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::Usage("rejects are written to a file: name one with --rejects".to_owned()));
+    }
     if request.dumps.iter().filter(|dump| dump.as_os_str() == "-").count() > 1 {
         return Err(Failure::Usage("standard input (-) can be read only once".to_owned()));
     }
@@ -261,15 +264,38 @@ fn tell(report: &RunReport) {
                 .unwrap_or_default();
             let run = report.run.as_deref().unwrap_or_default();
             note(format_args!(
-                "{dump}: already published{when} as {run} (publish it again on purpose with --label)"
+                "{dump}: already published{when} as {run} (publish it again on purpose with another --label)"
             ));
+            if let Some(then) = &report.published_counts
+                && (then.alerts, then.held) != (report.books.alerts, report.books.held)
+            {
+                note(format_args!(
+                    "{dump}: warning: {} alerts and {} held were published then; read as now it would be {} and {}, \
+                     which nobody is sent",
+                    then.alerts, then.held, report.books.alerts, report.books.held
+                ));
+            }
         }
         _ => {}
     }
     if report.books.held_by.iter().any(|(reason, count)| reason == "no-finding" && count > 0) {
         note(format_args!(
             "{dump}: matches are held because nobody says what is wrong (give --identifier NAME, or set identifier or \
-             finding = true for the feed)"
+             finding = true for the feed{})",
+            if report.state == State::Published {
+                "; and --label TEXT, since this run is published now"
+            } else {
+                ""
+            }
+        ));
+    }
+    let books = &report.books;
+    if books.records > 0 && books.rejected == books.records {
+        let (reason, _) = books.rejected_by.iter().max_by_key(|(_, count)| *count).unwrap_or_default();
+        let format = report.format.as_deref().unwrap_or_default();
+        note(format_args!(
+            "{dump}: warning: every record was rejected, most as {reason}: is the format {format}? (dijkwacht preview shows \
+             how it is read)"
         ));
     }
 }
@@ -322,7 +348,10 @@ fn text_summary(spool: Option<&Path>, reports: &[RunReport], summary: &Summary<'
 
 fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
     let dump = show(report.dump.as_bytes(), 256);
-    let state = report.state.as_str();
+    let state = match (report.state, spool) {
+        (State::Published, None) => "written",
+        (state, _) => state.as_str(),
+    };
     if report.state == State::Failed {
         return vec![format!("{dump}: {state}")];
     }
@@ -337,8 +366,17 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
     }
     let rate = report.books.bytes as f64 / 1e6 / report.seconds.max(1e-9);
     lines.push(format!("  took         {:.3} s, {rate:.0} MB/s", report.seconds));
-    if let (State::Published, Some(run), Some(spool)) = (report.state, &report.run, spool) {
+    let is_in_spool = matches!(report.state, State::Published | State::AlreadyPublished);
+    if let (true, Some(run), Some(spool)) = (is_in_spool, &report.run, spool) {
         lines.push(format!("  notices in   {}", spool.join("new").join(run).display()));
+        if spool.join("held").join(run).exists() {
+            lines.push(format!("  held in      {}", spool.join("held").join(run).display()));
+        }
+    }
+    if report.state == State::Published && spool.is_none() && report.books.held > 0 {
+        lines.push(
+            "  held         not written: held alerts are kept in a spool only (--spool DIR)".to_owned(),
+        );
     }
     lines
 }

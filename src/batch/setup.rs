@@ -2,13 +2,15 @@
 
 use super::failure::Failure;
 use super::output::note;
-use crate::config::{Config, DEFAULT_PATH, Feed, is_feed_name, read_assignment, read_encoding, read_format};
+use crate::config::{
+    Config, DEFAULT_PATH, Feed, is_feed_name, read_assignment, read_encoding, read_format, read_identifier,
+};
 use crate::index::Index;
 use crate::moment::Moment;
 use crate::pipeline::FeedFacts;
 use crate::register::{ReadOptions, Register, RegisterError, Report};
 use crate::scan::{Encoding, FormatOptions};
-use crate::spool::{Spool, SpoolOptions};
+use crate::spool::{Spool, SpoolOptions, check_groups};
 use crate::text::show;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -130,7 +132,9 @@ impl ReadingWords {
             options.map.insert(field, column);
         }
         if let Some(identifier) = &self.identifier {
-            options.identifier = Some(identifier.clone());
+            let identifier =
+                read_identifier(identifier.clone()).map_err(|problem| usage("--identifier", &problem))?;
+            options.identifier = Some(identifier);
         }
         let format = self
             .format
@@ -212,9 +216,10 @@ pub(super) fn keep_inputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Fai
     let identity =
         |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
     for (i, output) in outputs.iter().enumerate() {
-        let Some(written) = identity(output) else { continue };
-        let others = inputs.iter().chain(&outputs[..i]);
-        if let Some(other) = others.into_iter().find(|other| identity(other) == Some(written)) {
+        let written = identity(output);
+        let is_same = |other: &Path| (written.is_some() && identity(other) == written) || other == *output;
+        let others = inputs.iter().chain(&outputs[..i]).filter(|other| ***other != *Path::new("-"));
+        if let Some(other) = others.into_iter().find(|other| is_same(other)) {
             return Err(Failure::Usage(format!(
                 "{} would be written over, and is also used as {} (give another name)",
                 output.display(),
@@ -229,11 +234,14 @@ pub(super) fn keep_inputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Fai
 pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
     let path = named.unwrap_or(Path::new(DEFAULT_PATH));
     let config = Config::read(path).map_err(Failure::Config)?;
+    check_groups(&config.groups).map_err(Failure::Spool)?;
     let mut said = vec![format!("{}: correct", path.display())];
+    let mut built = None;
     if !config.sources.is_empty() {
         let (register, report) = read_register(&config.sources, false, false)?;
         let (owners, registrations) = (register.owners.len(), register.registrations.len());
         said.push(format!("register: {} rows, {owners} owners, {registrations} registrations", report.rows));
+        built = Some(Index::build(&register).map_err(Failure::Build)?);
     }
     match &config.index {
         Some(index) if index.exists() => {
@@ -243,6 +251,12 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
                 opened.counts().registrations,
                 super::index::id_text(&opened)
             ));
+            if built.is_some_and(|built| built.id() != opened.id()) {
+                said.push(format!(
+                    "index: it is not what the sources give now (dijkwacht index build -o {} SOURCE…)",
+                    index.display()
+                ));
+            }
         }
         Some(index) => said.push(format!(
             "index: {} is not there yet (dijkwacht index build -o {} SOURCE…)",
@@ -255,8 +269,18 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
         said.push(format!(
             "spool: {}{}",
             spool.display(),
-            if spool.is_dir() { "" } else { " (will be created)" }
+            match spool.metadata() {
+                Ok(found) if !found.is_dir() => " (is no directory: match will refuse it)",
+                Ok(_) => "",
+                Err(_) => " (will be created)",
+            }
         ));
+    }
+    if config.index.is_none() && config.sources.is_empty() {
+        said.push("register: none, so that match needs --index or --register".to_owned());
+    }
+    if config.spool.is_none() {
+        said.push("spool: none, so that match needs --spool, --output or --dry-run".to_owned());
     }
     said.push(format!("feeds: {}", config.feeds.len()));
     super::output::print_lines(&said)?;

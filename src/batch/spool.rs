@@ -1,6 +1,6 @@
 //! `spool take|done|fail|status|verify`: the mailer's side, and its reference.
 
-use super::failure::Failure;
+use super::failure::{Failure, is_broken_pipe};
 use super::output::{note, print_json, print_lines};
 use super::setup::read_config;
 use crate::spool::{self, Acknowledgement, Claims, Sender, Verification};
@@ -40,8 +40,15 @@ pub fn spool_take(place: &SpoolPlace, sender: Option<&str>, flat: Option<&Path>)
     };
     match taken.map_err(Failure::Spool)? {
         Some(claim) => {
-            print_lines(&[format!("{}\t{}", claim.name, claim.directory.display())])?;
-            Ok(0)
+            let told = print_lines(&[format!("{}\t{}", claim.name, claim.directory.display())]);
+            // A claim that nobody has heard of would never be sent. Of flat copies some reader may know already.
+            if told.is_err() && flat.is_none() {
+                claims.give_back(&claim).map_err(Failure::Spool)?;
+            }
+            match told {
+                Err(Failure::Output(error)) if is_broken_pipe(&error) => Err(Failure::Told(75)),
+                told => told.map(|()| 0),
+            }
         }
         None => Ok(1),
     }

@@ -34,7 +34,8 @@ Examples:
   dijkwacht lookup --index owners.dwi 192.0.2.1           who owns it, and why
   dijkwacht spool take --spool spool                      a mailer's next run
 
-Exit codes: 0 done, 64 usage, 65 bad data, 66 no such input, 75 try again, 77 permission, 78 configuration.";
+Exit codes: 0 done, 1 nothing found or differences, 64 usage, 65 bad data, 66 no such input, 70 bug,
+73 cannot create, 74 I/O, 75 try again, 77 permission, 78 configuration, 130 and 143 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -124,10 +125,10 @@ struct MatchArgs {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
     /// Spool directory; created if missing
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "dry_run"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
     spool: Option<PathBuf>,
     /// Write the alerts (not the held ones) here instead; - is standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Do everything but hashing, staging and publishing
     #[arg(long)]
@@ -159,8 +160,10 @@ const MATCH_EXAMPLES: &str = "\
 Examples:
   dijkwacht match --index owners.dwi --spool spool 2026-11-22-*.csv.gz
   dijkwacht match --register register.csv --dry-run --json dump.json
-  dijkwacht match --index owners.dwi --feed partner --map address=Host --identifier open-rdp --output - list.csv
-  zstdcat scan.zst | dijkwacht match --index owners.dwi --format zmap --identifier open-telnet --spool spool -";
+  dijkwacht match --index owners.dwi --feed partner --map address=Host \\
+    --identifier open-rdp --output - list.csv
+  zstdcat scan.zst | dijkwacht match --index owners.dwi --format zmap \\
+    --identifier open-telnet --spool spool -";
 
 #[derive(Subcommand)]
 enum IndexCommand {

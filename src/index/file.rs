@@ -32,6 +32,16 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), WriteError> {
         let path = path.to_path_buf();
         move |error| WriteError { path, action, error }
     };
+    // A link stays one: what it leads to is replaced. A device or a pipe is never replaced.
+    let target = match path.metadata() {
+        Ok(found) if !found.is_file() => {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file (name another)");
+            return Err(failed("write", path)(error));
+        }
+        Ok(_) => path.canonicalize().map_err(failed("write", path))?,
+        Err(_) => path.to_path_buf(),
+    };
+    let path = target.as_path();
     let Some(name) = path.file_name() else {
         let error = io::Error::from(io::ErrorKind::IsADirectory);
         return Err(failed("write", path)(error));
@@ -41,7 +51,7 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), WriteError> {
     staged_name.push(format!(".{}.tmp", std::process::id()));
     let staged = path.with_file_name(staged_name);
     let written = stage(bytes, &staged)
-        .map_err(failed("write", &staged))
+        .map_err(failed("write", path))
         .and_then(|()| fs::rename(&staged, path).map_err(failed("rename the new index to", path)));
     if written.is_err() {
         // The error that counts is already at hand.

@@ -10,6 +10,7 @@ use super::render::Piece;
 use crate::moment::Moment;
 use crate::policy::Hold;
 use crate::scan::{Reject, Skip, Tally};
+use crate::spool::PublishedCounts;
 use roaring::RoaringBitmap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -269,6 +270,9 @@ pub struct RunReport {
     /// For a dump seen before: when it was published.
     #[serde(skip)]
     pub published: Option<Moment>,
+    /// For a dump seen before: what was published then.
+    #[serde(skip)]
+    pub published_counts: Option<PublishedCounts>,
     /// What `error` says, for the exit code.
     #[serde(skip)]
     pub failure: Option<RunError>,
@@ -289,13 +293,15 @@ impl RunReport {
             seconds: 0.0,
             told: RoaringBitmap::new(),
             published: None,
+            published_counts: None,
             failure: None,
         }
     }
 
-    pub(super) fn already_published(&mut self, at: Moment) {
+    pub(super) fn already_published(&mut self, at: Moment, counts: Option<PublishedCounts>) {
         self.state = State::AlreadyPublished;
         self.published = Some(at);
+        self.published_counts = counts;
     }
 
     /// What was counted until then is forgotten: it is of a part of the dump, and nothing of it was published.

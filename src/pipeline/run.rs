@@ -14,7 +14,7 @@ use crate::scan::{
     report_type_of,
 };
 use crate::spool::{
-    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Stage,
+    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Spool, Stage,
 };
 use crate::text::show;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             let scanned = scan(job, &mut dump, &Scratch::Stage(&stage), true, report)?;
             let run = name_run(job, &scanned, report)?;
             if let Some(at) = spool.find_published(&run, &scanned.content())? {
-                report.already_published(at);
+                report.already_published(at, spool.published_counts(&run));
                 return count(scanned.sorted, report);
             }
             let facts = run_facts(job, &dump, &scanned, report)?;
@@ -86,7 +86,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             notices.finish()?;
             look_at_cancelled(job)?;
-            publish(stage, facts, report)
+            publish(spool, stage, facts, report)
         }
     }
 }
@@ -433,13 +433,20 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
 }
 
 /// Reads the stage back, balances the books against it, and publishes.
-fn publish(stage: Stage<'_>, mut facts: spool::RunFacts, report: &mut RunReport) -> Result<(), RunError> {
+fn publish(
+    spool: &Spool,
+    stage: Stage<'_>,
+    mut facts: spool::RunFacts,
+    report: &mut RunReport,
+) -> Result<(), RunError> {
     let staged = stage.read_back()?;
     report.books.check_staged(staged.alerts() + staged.held())?;
     facts.counts = json!(report.books);
     match staged.publish(facts)? {
         Publication::Published { .. } => report.state = State::Published,
-        Publication::AlreadyPublished { at, .. } => report.already_published(at),
+        Publication::AlreadyPublished { run, at } => {
+            report.already_published(at, spool.published_counts(&run));
+        }
     }
     Ok(())
 }

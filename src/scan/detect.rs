@@ -122,7 +122,8 @@ impl fmt::Display for DetectError {
             Self::NothingFits => {
                 write!(
                     f,
-                    "the content looks like no known format (name it with --format: {})",
+                    "the content looks like no known format (CSV needs a header row, such as ip,port; or name the format with \
+                     --format: {})",
                     format_names()
                 )
             }

@@ -111,8 +111,7 @@ impl Claims {
         let copies = match self.copy(&claim, &flat) {
             Ok(copies) => copies,
             Err(error) => {
-                self.cur.remove_directory(claim.name.as_str())?;
-                self.cur.sync()?;
+                self.give_back(&claim)?;
                 return Err(error);
             }
         };
@@ -121,6 +120,12 @@ impl Claims {
         }
         flat.sync()?;
         Ok(Some(claim))
+    }
+
+    /// Takes back a claim that was just made, and of which nothing was sent: the next that asks has it.
+    pub fn give_back(&self, claim: &Claim) -> Result<(), SpoolError> {
+        self.cur.remove_directory(claim.name.as_str())?;
+        self.cur.sync()
     }
 
     /// Acknowledges a claim by its name.

@@ -2,7 +2,7 @@
 
 use super::directory::{Directory, try_lock};
 use super::error::SpoolError;
-use super::manifest::{self, Earlier, MANIFEST_FILE};
+use super::manifest::{self, Earlier, EarlierCounts, MANIFEST_FILE, PublishedCounts};
 use super::names::{ContentHash, RunName, Sender};
 use crate::moment::Moment;
 use rustix::fs::{Gid, Mode};
@@ -133,6 +133,15 @@ impl Spool {
         }
     }
 
+    /// What a run that was published says it published; `None` where its manifest does not tell.
+    pub fn published_counts(&self, run: &RunName) -> Option<PublishedCounts> {
+        let found = match self.new.find(run.as_str()).ok()? {
+            Some(directory) => manifest::find::<EarlierCounts>(&directory, MANIFEST_FILE),
+            None => manifest::find::<EarlierCounts>(&self.runs, &retired_file(run.as_str())),
+        };
+        found.ok()?.map(|(earlier, _)| earlier.counts)
+    }
+
     /// Takes the spool's lock: around a commit, around recovery, and around making a stage.
     pub(super) fn lock(&self) -> Result<Lock, SpoolError> {
         lock(&self.root)
@@ -242,6 +251,11 @@ fn lock(root: &Directory) -> Result<Lock, SpoolError> {
 const GROUPS: &str = "/etc/group";
 /// To chown(2) this number means: leave it.
 const GROUP_NONE: u32 = u32::MAX;
+
+/// Whether every group is there; the spool itself is not looked at.
+pub fn check_groups(groups: &BTreeMap<Sender, String>) -> Result<(), SpoolError> {
+    find_groups(groups).map(|_| ())
+}
 
 /// Groups by name from `/etc/group`; those of other services (LDAP) are given by number.
 fn find_groups(wanted: &BTreeMap<Sender, String>) -> Result<BTreeMap<Sender, Gid>, SpoolError> {

@@ -263,6 +263,21 @@ pub(super) struct Earlier {
     pub(super) dump: EarlierDump,
 }
 
+/// How much was published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+pub struct PublishedCounts {
+    /// Alerts sent.
+    pub alerts: u64,
+    /// Alerts that wait, or waited, for a person.
+    pub held: u64,
+}
+
+/// Of a run that was published before, what it says it published.
+#[derive(Deserialize)]
+pub(super) struct EarlierCounts {
+    pub(super) counts: PublishedCounts,
+}
+
 #[derive(Deserialize)]
 pub(super) struct EarlierDump {
     pub(super) blake3: ContentHash,

@@ -75,10 +75,10 @@ mod verify;
 
 pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
-pub use layout::{Spool, SpoolOptions};
+pub use layout::{Spool, SpoolOptions, check_groups};
 pub use manifest::{
-    DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Recipient, RunFacts,
-    SenderManifest, SenderNotice,
+    DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, PublishedCounts, Recipient,
+    RunFacts, SenderManifest, SenderNotice,
 };
 pub use names::{
     ClaimName, ContentHash, FEED_BYTES_MAX, FeedName, LABEL_BYTES_MAX, Label, NameError, OWNER_ID_BYTES_MAX,

@@ -229,7 +229,7 @@ fn a_dry_run_counts_the_same_and_leaves_nothing() {
     }
     assert_eq!(dry, real);
     assert_eq!(
-        work.dump(&format!("{WORDS} --dry-run --io read --chunk-bytes 3 dump.csv"))["alerts"],
+        work.dump(&format!("{WORDS} --dry-run --spool spool2 --io read --chunk-bytes 3 dump.csv"))["alerts"],
         real["alerts"]
     );
 }
@@ -270,4 +270,27 @@ fn a_run_with_nothing_to_send_is_published_too() {
     // A header and an array say themselves what they are.
     assert_eq!(work.dump("--dry-run header.csv")["records"], 0);
     assert_eq!(work.dump("--dry-run array")["records"], 0);
+}
+
+#[test]
+fn a_claim_that_nobody_hears_of_is_given_back() {
+    let work = work();
+    work.dump(&format!("{WORDS} --spool spool dump.csv"));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let take = "spool take --spool spool";
+    crate::work::Done::of(work.command(take).stdout(full).spawn().unwrap()).check(75, &["No space left"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    crate::work::Done::of(work.command(take).stdout(writer).spawn().unwrap()).check(75, &[]);
+    work.run(take).check(0, &[]);
+}
+
+#[test]
+fn a_dump_that_would_now_be_read_otherwise_says_what_was_published() {
+    let work = work();
+    let words = "--run-time 2026-11-22 --spool spool dump.csv";
+    work.matched(words).check(0, &["--identifier NAME", "--label TEXT, since this run is published now"]);
+    let done = work.matched(&format!("--identifier x {words}"));
+    done.check(0, &["already published", "warning: 0 alerts and 7 held were published then", "5 and 3"]);
+    assert!(done.out.contains("held in "), "{}", done.out);
 }

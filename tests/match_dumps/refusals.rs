@@ -1,6 +1,6 @@
 //! Each bad input: its exit code, what is said, and that nothing is published.
 
-use crate::work::{Work, count, gzip, zstd};
+use crate::work::{Done, Work, count, gzip, zstd};
 use std::io::Write;
 
 /// A dump that is refused, in the spool and in the output.
@@ -231,4 +231,41 @@ fn a_configuration_that_is_wrong_is_told_by_line_and_column() {
     check("[[senders]]\n\"*\" = \"ncsc\"\n", &["config.toml", "from"]);
     check("not toml", &["config.toml:1:"]);
     super::refusals::check(&work, "--config missing.toml dump.csv", 66, &["missing.toml"]);
+}
+
+#[test]
+fn an_identifier_that_says_nothing_is_refused() {
+    let work = Work::new();
+    work.write("dump.csv", "ip\n192.0.2.1\n");
+    for identifier in ["", " ", "a|b", "a\tb", &"x".repeat(129)] {
+        let mut command = work.command("match --register register.csv --dry-run dump.csv --identifier");
+        Done::of(command.arg(identifier).spawn().unwrap()).check(64, &["--identifier", "such as open-rdp"]);
+    }
+    work.write("config.toml", "[feeds.csv]\nidentifier = \"\"\n");
+    work.matched("--config config.toml --dry-run dump.csv")
+        .check(78, &["[feeds.csv]", "no name of what is wrong"]);
+}
+
+#[test]
+fn an_index_replaces_no_pipe_and_follows_a_link() {
+    let work = Work::new();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, work.path("pipe"), mode).unwrap();
+    work.run("index build -o pipe register.csv").check(73, &["pipe", "no regular file"]);
+    work.run("index build -o - register.csv").check(64, &["name one with -o"]);
+    work.run("index build -o real.dwi register.csv").check(0, &[]);
+    std::os::unix::fs::symlink("real.dwi", work.path("link.dwi")).unwrap();
+    let first = std::fs::read(work.path("real.dwi")).unwrap();
+    work.write("register.csv", "owner_id,network\na,192.0.2.0/24\n");
+    work.run("index build -o link.dwi register.csv").check(0, &[]);
+    assert!(work.path("link.dwi").is_symlink());
+    assert_ne!(std::fs::read(work.path("real.dwi")).unwrap(), first);
+}
+
+#[test]
+fn two_outputs_are_two_files() {
+    let work = Work::new();
+    work.write("dump.csv", "ip\n192.0.2.1\n");
+    work.matched("--output x --rejects x dump.csv").check(64, &["would be written over"]);
+    work.matched("--output x --rejects - dump.csv").check(64, &["name one with --rejects"]);
 }
