@@ -94,7 +94,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
 /// Opens the dump, knows its feed and format, reads its header.
 pub(super) fn open(job: &Job<'_>, dry_run: bool, report: &mut RunReport) -> Result<Dump, RunError> {
     let file_name = match job.input {
-        Input::File(path) => path.file_name().map(|name| name.to_string_lossy()),
+        Input::File(path) | Input::Arrived(path) => path.file_name().map(|name| name.to_string_lossy()),
         Input::Stdin => None,
     };
     let by_file_name = file_name.as_deref().and_then(report_type_of);
@@ -385,7 +385,7 @@ fn run_facts(
     report: &RunReport,
 ) -> Result<spool::RunFacts, RunError> {
     let file_name = match job.input {
-        Input::File(path) => path.file_name().unwrap_or_default().to_string_lossy(),
+        Input::File(path) | Input::Arrived(path) => path.file_name().unwrap_or_default().to_string_lossy(),
         Input::Stdin => "-".into(),
     };
     Ok(spool::RunFacts {
