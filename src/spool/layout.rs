@@ -167,7 +167,7 @@ pub(super) fn retired_file(run: &str) -> String {
     format!("{run}.json")
 }
 
-fn create_root(path: &Path) -> Result<Directory, SpoolError> {
+pub(super) fn create_root(path: &Path) -> Result<Directory, SpoolError> {
     let create = |errno: Errno| SpoolError::create(path, errno);
     if let Some(root) = Directory::find_path(path).map_err(create)? {
         return Ok(root);
@@ -218,7 +218,7 @@ fn create_layout(root: &Directory) -> Result<(), SpoolError> {
     if made_one { root.sync() } else { Ok(()) }
 }
 
-fn check_joined(directory: &Directory, other: &Directory) -> Result<(), SpoolError> {
+pub(super) fn check_joined(directory: &Directory, other: &Directory) -> Result<(), SpoolError> {
     if directory.file_system()? == other.file_system()? {
         return Ok(());
     }

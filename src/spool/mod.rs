@@ -16,7 +16,8 @@
 //!
 //! A publisher opens the [`Spool`], [recovers](Spool::recover), begins a [`Stage`], writes each notice with a
 //! [`NoticeWriter`], [reads all back](Stage::read_back), balances its books, and [publishes](StagedRun::publish). A mailer
-//! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look.
+//! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look. [`Inbox`] is the other end: where
+//! dumps arrive.
 //!
 //! What is promised:
 //! 1. A run is in `new` with all its notices, their manifests and all that is held, or nothing of it is to be seen.
@@ -63,6 +64,7 @@
 mod claim;
 mod directory;
 mod error;
+mod inbox;
 mod layout;
 mod manifest;
 mod names;
@@ -75,6 +77,7 @@ mod verify;
 
 pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
+pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions};
 pub use manifest::{
     DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Recipient, RunFacts,
