@@ -195,16 +195,8 @@ pub(super) fn open_spool(spool: Option<&Path>, config: &Config) -> Result<Option
 pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> FeedFacts {
     let feed = config.feed(name);
     let words = reading.over(&feed, config).expect("the words were checked before");
-    FeedFacts {
-        format: words.format,
-        encoding: words.encoding,
-        options: words.options,
-        label: feed.label,
-        provider: feed.provider,
-        tlp: feed.tlp,
-        classification: feed.classification,
-        severity: feed.severity,
-    }
+    let Words { format, encoding, options } = words;
+    FeedFacts { format, encoding, options, ..feed.facts(&config.limits) }
 }
 
 /// Refuses to write over what is read: the same file, by whatever name.
