@@ -31,7 +31,7 @@
 //! | 7 | [`spool`] | durable writes |
 //! | 8 | [`pipeline`] | one run, end to end |
 //! | 9 | [`config`] | typed configuration |
-//! | 10 | [`batch`] | one-shot commands |
+//! | 10 | [`batch`], [`serve`] | one-shot commands; the daemon |
 //! | 11 | [`cli`] | arguments, exit codes |
 //!
 //! What is deliberately absent: an error module of the whole crate (each layer has its error beside what fails, and
@@ -50,5 +50,6 @@ pub mod pipeline;
 pub mod policy;
 pub mod register;
 pub mod scan;
+pub mod serve;
 pub mod spool;
 pub mod text;

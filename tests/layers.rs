@@ -18,7 +18,7 @@ const ROWS: &[&[&str]] = &[
     &["spool"],
     &["pipeline"],
     &["config"],
-    &["batch"],
+    &["batch", "serve"],
     &["cli"],
 ];
 

@@ -42,6 +42,13 @@ pub enum Failure {
     Output(io::Error),
     /// Input that cannot be read as what it should be: 65.
     Data(String),
+    /// The daemon, or whoever asked it.
+    Daemon {
+        /// What is wrong.
+        said: String,
+        /// The exit code.
+        code: u8,
+    },
     /// Interrupted by this signal: 128 more.
     Interrupted(i32),
     /// One failure of several, which are all told already: its code.
@@ -84,7 +91,7 @@ impl Failure {
             Self::File { error, wanted: Wanted::Read, .. } => io_code(error, 74),
             Self::Output(error) => io_code(error, 74),
             Self::Interrupted(signal) => 128 + *signal as u8,
-            Self::Told(code) => *code,
+            Self::Told(code) | Self::Daemon { code, .. } => *code,
         }
     }
 
@@ -167,7 +174,9 @@ pub(super) fn run_code(error: &RunError) -> u8 {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(problem) | Self::Data(problem) => f.write_str(problem),
+            Self::Usage(problem) | Self::Data(problem) | Self::Daemon { said: problem, .. } => {
+                f.write_str(problem)
+            }
             Self::Config(error) => error.fmt(f),
             Self::Register(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
