@@ -15,6 +15,7 @@
 
 use crate::alert::{is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
+use crate::pipeline::FeedFacts;
 use crate::policy::{Office, SenderName, Senders, Tlp};
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
@@ -40,8 +41,12 @@ pub struct Config {
     pub sources: Vec<PathBuf>,
     /// The index built from them.
     pub index: Option<PathBuf>,
+    /// The index is built again when a source is newer.
+    pub rebuild: bool,
     /// Where dumps arrive.
     pub inbox: Option<PathBuf>,
+    /// How they are taken in.
+    pub intake: Intake,
     /// Where notices go.
     pub spool: Option<PathBuf>,
     /// A sender's directory belongs to this group.
@@ -54,11 +59,60 @@ pub struct Config {
     pub senders: Senders,
     /// Limits on dumps.
     pub limits: Limits,
+    /// How the daemon writes its log.
+    pub log: LogFormat,
+}
+
+/// How the daemon takes dumps in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Intake {
+    /// A file that nobody was seen closing is whole once it did not change for so long.
+    pub settle_seconds: u64,
+    /// Files up to this size have a lane of their own.
+    pub small_bytes_max: u64,
+    /// The inbox is listed at least so often, whatever inotify said.
+    pub rescan_seconds: u64,
+    /// A dump that killed the process so often is not tried again.
+    pub tries_max: u32,
+    /// No dump is taken while more notices than this wait for a mailer, counted as claims that could be made.
+    pub unclaimed_max: u64,
+}
+
+/// Listed less often, a missed file would wait too long.
+pub const RESCAN_SECONDS_MAX: u64 = 30;
+/// More tries at a dump that kills would be a loop.
+pub const TRIES_MAX: u32 = 10;
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self {
+            settle_seconds: 10,
+            small_bytes_max: 64 << 20,
+            rescan_seconds: RESCAN_SECONDS_MAX,
+            tries_max: 3,
+            unclaimed_max: 100_000,
+        }
+    }
+}
+
+/// How the daemon writes its log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// To the journal with fields where standard error is the journal, else text.
+    #[default]
+    Auto,
+    /// Text on standard error.
+    Text,
+    /// One JSON object a line on standard error.
+    Json,
 }
 
 /// What the configuration says about one feed; the default where it does not name it.
 #[derive(Clone, Debug, Default)]
 pub struct Feed {
+    /// Dumps of the feed with the highest are taken first; 0 where it says nothing.
+    pub priority: i32,
     /// What a recipient reads for its name.
     pub label: Option<String>,
     /// Who provides it, where recipients may know.
@@ -201,6 +255,7 @@ struct Written {
     feeds: BTreeMap<String, WrittenFeed>,
     senders: Vec<BTreeMap<String, WrittenSender>>,
     limits: WrittenLimits,
+    log: WrittenLog,
 }
 
 #[derive(Deserialize, Default)]
@@ -208,12 +263,24 @@ struct Written {
 struct WrittenRegister {
     sources: Vec<PathBuf>,
     index: Option<PathBuf>,
+    rebuild: bool,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenInbox {
     path: Option<PathBuf>,
+    settle_seconds: Option<u64>,
+    small_bytes_max: Option<u64>,
+    rescan_seconds: Option<u64>,
+    tries_max: Option<u32>,
+    unclaimed_max: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenLog {
+    format: LogFormat,
 }
 
 #[derive(Deserialize, Default)]
@@ -239,6 +306,7 @@ struct WrittenLimits {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenFeed {
+    priority: i32,
     label: Option<String>,
     provider: Option<String>,
     format: Option<String>,
@@ -266,7 +334,14 @@ impl Written {
     fn check(self, base: &Path) -> Result<Config, String> {
         let under = |path: PathBuf| base.join(path);
         let limits = Limits::default();
+        let intake = self.inbox.check()?;
+        if self.register.rebuild && (self.register.index.is_none() || self.register.sources.is_empty()) {
+            return Err("[register] rebuild needs sources, and the index that is built from them".to_owned());
+        }
         Ok(Config {
+            rebuild: self.register.rebuild,
+            intake,
+            log: self.log.format,
             sources: self.register.sources.into_iter().map(under).collect(),
             index: self.register.index.map(under),
             inbox: self.inbox.path.map(under),
@@ -282,6 +357,26 @@ impl Written {
                     .decompressed_bytes_max
                     .unwrap_or(limits.decompressed_bytes_max),
             },
+        })
+    }
+}
+
+impl WrittenInbox {
+    fn check(&self) -> Result<Intake, String> {
+        let default = Intake::default();
+        let within = |key: &str, value: u64, max: u64| match value {
+            value if (1..=max).contains(&value) => Ok(value),
+            value => Err(format!("[inbox] {key} is 1 to {max}, not {value}")),
+        };
+        let rescan_seconds = self.rescan_seconds.unwrap_or(default.rescan_seconds);
+        let tries_max = self.tries_max.unwrap_or(default.tries_max);
+        within("tries_max", tries_max.into(), TRIES_MAX.into())?;
+        Ok(Intake {
+            settle_seconds: self.settle_seconds.unwrap_or(default.settle_seconds),
+            small_bytes_max: self.small_bytes_max.unwrap_or(default.small_bytes_max),
+            rescan_seconds: within("rescan_seconds", rescan_seconds, RESCAN_SECONDS_MAX)?,
+            tries_max,
+            unclaimed_max: self.unclaimed_max.unwrap_or(default.unclaimed_max),
         })
     }
 }
@@ -302,6 +397,7 @@ fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, String> {
         return Err("a feed's name is [a-z0-9][a-z0-9_-]{0,63}".to_owned());
     }
     Ok(Feed {
+        priority: written.priority,
         label: written.label,
         provider: written.provider,
         format: written.format.map(|format| read_format(&format)).transpose()?,
@@ -452,6 +548,20 @@ impl Feed {
             time_style: self.time_style.clone(),
             record_bytes_max: limits.record_bytes_max,
             ..FormatOptions::default()
+        }
+    }
+
+    /// What a run is told about it.
+    pub fn facts(self, limits: &Limits) -> FeedFacts {
+        FeedFacts {
+            options: self.format_options(limits),
+            format: self.format,
+            encoding: self.encoding,
+            label: self.label,
+            provider: self.provider,
+            tlp: self.tlp,
+            classification: self.classification,
+            severity: self.severity,
         }
     }
 }

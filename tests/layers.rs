@@ -17,8 +17,8 @@ const ROWS: &[&[&str]] = &[
     &["alert"],
     &["spool"],
     &["pipeline"],
-    &["config"],
-    &["batch"],
+    &["config", "metrics"],
+    &["batch", "serve"],
     &["cli"],
 ];
 

@@ -43,6 +43,13 @@ pub enum Failure {
     Output(io::Error),
     /// Input that cannot be read as what it should be: 65.
     Data(String),
+    /// The daemon, or whoever asked it.
+    Daemon {
+        /// What is wrong.
+        said: String,
+        /// The exit code.
+        code: u8,
+    },
     /// Interrupted by this signal: 128 more.
     Interrupted(i32),
     /// One failure of several, which are all told already: its code.
@@ -86,7 +93,7 @@ impl Failure {
             Self::Output(error) if is_broken_pipe(error) => 0,
             Self::Output(error) => io_code(error, 74),
             Self::Interrupted(signal) => 128 + *signal as u8,
-            Self::Told(code) => *code,
+            Self::Told(code) | Self::Daemon { code, .. } => *code,
         }
     }
 
@@ -169,7 +176,9 @@ pub(super) fn run_code(error: &RunError) -> u8 {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(problem) | Self::Data(problem) => f.write_str(problem),
+            Self::Usage(problem) | Self::Data(problem) | Self::Daemon { said: problem, .. } => {
+                f.write_str(problem)
+            }
             Self::Config(error) => error.fmt(f),
             Self::Register(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),

@@ -56,6 +56,15 @@ impl Setup {
         read_config(self.config.as_deref())
     }
 
+    /// The file of the index that [`Self::load_index`] opens, if it opens one.
+    pub(super) fn index_file<'c>(&'c self, config: &'c Config) -> Option<&'c Path> {
+        match (&self.index, &self.registers[..]) {
+            (Some(index), _) => Some(index),
+            (None, []) => config.index.as_deref(),
+            (None, _) => None,
+        }
+    }
+
     /// The register, opened or compiled.
     pub(super) fn load_index(&self, config: &Config) -> Result<Index, Failure> {
         if let Some(index) = &self.index {
@@ -199,16 +208,8 @@ pub(super) fn open_spool(spool: Option<&Path>, config: &Config) -> Result<Option
 pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> FeedFacts {
     let feed = config.feed(name);
     let words = reading.over(&feed, config).expect("the words were checked before");
-    FeedFacts {
-        format: words.format,
-        encoding: words.encoding,
-        options: words.options,
-        label: feed.label,
-        provider: feed.provider,
-        tlp: feed.tlp,
-        classification: feed.classification,
-        severity: feed.severity,
-    }
+    let Words { format, encoding, options } = words;
+    FeedFacts { format, encoding, options, ..feed.facts(&config.limits) }
 }
 
 /// Refuses to write over what is read: the same file, by whatever name.

@@ -8,6 +8,9 @@
 mod generate;
 
 use crate::batch::{self, Failure};
+use crate::config::DEFAULT_PATH;
+use crate::moment::Moment;
+use crate::serve::{self, ServeError};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -53,6 +56,10 @@ enum Command {
     Spool(SpoolCommand),
     /// Check the configuration and everything that it names
     CheckConfig(ConfigArgs),
+    /// Run the daemon: dumps that arrive in the inbox become notices in the spool
+    Serve(ServeArgs),
+    /// Ask the daemon what it is doing
+    Status(StatusArgs),
     /// Print files that are made from the program itself
     Generate(GenerateArgs),
 }
@@ -136,6 +143,9 @@ struct MatchArgs {
     /// Write each rejected record's number, offset and reason here, one JSON object a line
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Write metrics here at the end, of a failure too, for node_exporter's textfile collector (FILE.prom)
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
     /// Threads; default: one per processor
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -315,6 +325,52 @@ enum SpoolCommand {
         #[command(flatten)]
         spool: SpoolArgs,
     },
+    /// Retire old runs of which all was sent and nothing is held; that their dumps were published stays known
+    Prune {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Only runs that were published so many days ago, or earlier
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=36_500))]
+        older_than: u16,
+    },
+}
+
+#[derive(Args)]
+#[command(after_help = SERVE_HELP)]
+struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The moment that counts as now in every run, for tests; default: each run's start
+    #[arg(long, value_name = "TIME", hide = true)]
+    run_time: Option<String>,
+}
+
+const SERVE_HELP: &str = "\
+A dump is brought by renaming it into inbox/<feed>/, or by closing it after writing. Until it is whole, call it .NAME,
+NAME.tmp, NAME.part or NAME.filepart. When its notices are in the spool it is moved to done/<feed>/; if it cannot be
+processed, to failed/<feed>/, with FILE.reason beside it.
+
+Signals: TERM and INT stop it, in at most ten seconds; what was under way is done again by the next start. HUP reads
+configuration and register again; if anything is wrong with them, the old ones stay.
+
+Examples:
+  dijkwacht generate config > dijkwacht.toml              then fill in [register], [inbox] and [spool]
+  dijkwacht serve --config dijkwacht.toml
+  cp dump.csv inbox/partner/.dump.csv && mv inbox/partner/.dump.csv inbox/partner/dump.csv
+  dijkwacht status --config dijkwacht.toml
+  kill -HUP PID                                           after dijkwacht index build
+";
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  dijkwacht status\n  dijkwacht status --json | jq .queue\n\nThe daemon answers where [metrics] listen of its configuration says; exit 75 if it does not."
+)]
+struct StatusArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -350,6 +406,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Preview(args) => run_preview(args),
         Command::Spool(command) => run_spool(command),
         Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
+        Command::Serve(args) => run_serve(args),
+        Command::Status(args) => run_status(args),
         Command::Generate(args) => generate::generate(args.what, args.shell, &mut Cli::command()),
     };
     match outcome {
@@ -382,6 +440,7 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         output: args.output,
         dry_run: args.dry_run,
         rejects: args.rejects,
+        metrics_file: args.metrics_file,
         threads: args.threads.map(usize::from),
         mapped: matches!(args.io, IoArg::Mmap),
         json: args.json,
@@ -439,6 +498,43 @@ fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
     })
 }
 
+fn run_serve(args: ServeArgs) -> Result<u8, Failure> {
+    let read = |text: String| {
+        let unread = || Failure::Usage("--run-time is no time (such as 2026-11-22T01:02:03Z)".to_owned());
+        Moment::read(text.as_bytes()).ok_or_else(unread)
+    };
+    let run_time = args.run_time.map(read).transpose()?;
+    serve::serve(serve::ServeRequest { config: config_path(args.config), run_time }).map_err(serve_failure)
+}
+
+fn run_status(args: StatusArgs) -> Result<u8, Failure> {
+    let status = serve::status_json(&config_path(args.config)).map_err(serve_failure)?;
+    let text = if args.json { format!("{status}\n") } else { serve::status_text(&status) };
+    let mut out = anstream::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::Output)?;
+    Ok(0)
+}
+
+fn config_path(args: ConfigArgs) -> PathBuf {
+    args.config.unwrap_or_else(|| DEFAULT_PATH.into())
+}
+
+fn serve_failure(error: ServeError) -> Failure {
+    match error {
+        ServeError::Config(error) => Failure::Config(error),
+        ServeError::Register(error) => Failure::Register(error),
+        ServeError::Build(error) => Failure::Build(error),
+        ServeError::Write(error) => Failure::Write(error),
+        ServeError::Open(error) => Failure::Open(error),
+        ServeError::Spool(error) => Failure::Spool(error),
+        ServeError::Lacking { .. } => Failure::Daemon { said: error.to_string(), code: 78 },
+        ServeError::Panicked => Failure::Daemon { said: error.to_string(), code: 70 },
+        ServeError::Listen { .. } | ServeError::System(_) | ServeError::NoAnswer { .. } => {
+            Failure::Daemon { said: error.to_string(), code: 75 }
+        }
+    }
+}
+
 fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
     match command {
         SpoolCommand::Take { spool, sender, flat } => {
@@ -448,6 +544,7 @@ fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
         SpoolCommand::Fail { spool, claim } => batch::spool_fail(&place(spool), &claim),
         SpoolCommand::Status { spool, json } => batch::spool_status(&place(spool), json),
         SpoolCommand::Verify { spool } => batch::spool_verify(&place(spool)),
+        SpoolCommand::Prune { spool, older_than } => batch::spool_prune(&place(spool), older_than),
     }
 }
 

@@ -11,7 +11,7 @@ use super::decider::Decider;
 use super::group::Group;
 use super::judge::Spill;
 use super::sort::{Match, Sorted};
-use crate::alert::{Ids, Merged, Recipient};
+use crate::alert::{Ids, Merged, Recipient, Severity};
 use crate::policy::{Decision, Hold, Line};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
@@ -48,6 +48,8 @@ pub(super) struct Piece {
     pub(super) duplicates: u64,
     /// Reasons of held lines, in their order.
     pub(super) reasons: Vec<Hold>,
+    /// Lines by severity, in the order of [`Severity::ALL`].
+    pub(super) severities: [u64; Severity::ALL.len()],
     recipient: Recipient,
 }
 
@@ -232,8 +234,16 @@ pub(super) struct Again<'r> {
 impl Piece {
     fn new(of: Match, decider: &Decider<'_>) -> Self {
         let (owner, held) = (of.owner(), of.verdict() > 0);
-        let recipient = decider.recipient(owner);
-        Self { owner, held, bytes: Vec::new(), lines: 0, duplicates: 0, reasons: Vec::new(), recipient }
+        Self {
+            owner,
+            held,
+            bytes: Vec::new(),
+            lines: 0,
+            duplicates: 0,
+            reasons: Vec::new(),
+            severities: Default::default(),
+            recipient: decider.recipient(owner),
+        }
     }
 
     fn is_for(&self, found: Match) -> bool {
@@ -251,6 +261,7 @@ impl Piece {
         let Again { finding, line, hold } = again;
         work.decider.write_line(&mut self.bytes, &self.recipient, finding, ids, record, line, *hold, merged);
         self.lines += 1;
+        self.severities[work.decider.context.severity(finding) as usize] += 1;
         self.reasons.extend(again.hold);
     }
 }

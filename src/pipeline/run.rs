@@ -5,7 +5,7 @@ use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
 use super::report::{RunReport, State};
 use super::sort::{Sorted, Sorter};
-use super::{Destination, FeedFacts, Job, Progress, RunError};
+use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::Tlp;
@@ -14,7 +14,7 @@ use crate::scan::{
     report_type_of,
 };
 use crate::spool::{
-    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Spool, Stage,
+    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Spool,
 };
 use crate::text::show;
 use serde_json::{Value, json};
@@ -51,6 +51,7 @@ pub(super) struct Dump {
 }
 
 fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunReport) -> Result<(), RunError> {
+    (job.progress)(Progress::Began(Stage::Scan));
     let dry_run = matches!(destination, Destination::DryRun);
     let mut dump = open(job, dry_run, report)?;
     match destination {
@@ -71,6 +72,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             look_at_cancelled(job)?;
+            (job.progress)(Progress::Began(Stage::Publish));
             write_output(notices, out, report)
         }
         Destination::Spool(spool) => {
@@ -86,6 +88,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             notices.finish()?;
             look_at_cancelled(job)?;
+            (job.progress)(Progress::Began(Stage::Publish));
             publish(spool, stage, facts, report)
         }
     }
@@ -94,7 +97,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
 /// Opens the dump, knows its feed and format, reads its header.
 pub(super) fn open(job: &Job<'_>, dry_run: bool, report: &mut RunReport) -> Result<Dump, RunError> {
     let file_name = match job.input {
-        Input::File(path) => path.file_name().map(|name| name.to_string_lossy()),
+        Input::File(path) | Input::Arrived(path) => path.file_name().map(|name| name.to_string_lossy()),
         Input::Stdin => None,
     };
     let by_file_name = file_name.as_deref().and_then(report_type_of);
@@ -147,7 +150,7 @@ fn hash_prefix(job: &Job<'_>) -> Vec<u8> {
 
 /// Where temporary files go.
 enum Scratch<'a> {
-    Stage(&'a Stage<'a>),
+    Stage(&'a spool::Stage<'a>),
     Directory(&'a Path),
 }
 
@@ -280,7 +283,7 @@ enum Notices<'s> {
     /// One file for all alerts; held ones are counted only.
     File(File),
     /// The stage; one writer at a time.
-    Stage { stage: &'s Stage<'s>, current: Option<Current<'s>> },
+    Stage { stage: &'s spool::Stage<'s>, current: Option<Current<'s>> },
 }
 
 /// The file that is being written: whose, whether held, and its writer.
@@ -324,6 +327,7 @@ fn render_all(
     notices: &mut Notices<'_>,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
+    (job.progress)(Progress::Began(Stage::Render));
     let Scanned { sorted, spill, .. } = scanned;
     let decider = decider(job, &dump.facts, report, run);
     let records = match (&spill, &dump.source.content) {
@@ -336,10 +340,7 @@ fn render_all(
     let cancelled = || job.cancelled.load(Ordering::Relaxed);
     let rendered = render(sorted, &records, &*dump.format, &decider, &cancelled, |pieces| {
         for piece in pieces {
-            report.books.take(&piece);
-            if !piece.held {
-                report.told.insert(piece.owner);
-            }
+            report.take(&piece, decider.sender(piece.owner));
             lines += piece.lines + piece.duplicates;
             notices.take(&piece, &decider)?;
         }
@@ -385,7 +386,7 @@ fn run_facts(
     report: &RunReport,
 ) -> Result<spool::RunFacts, RunError> {
     let file_name = match job.input {
-        Input::File(path) => path.file_name().unwrap_or_default().to_string_lossy(),
+        Input::File(path) | Input::Arrived(path) => path.file_name().unwrap_or_default().to_string_lossy(),
         Input::Stdin => "-".into(),
     };
     Ok(spool::RunFacts {
@@ -435,7 +436,7 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
 /// Reads the stage back, balances the books against it, and publishes.
 fn publish(
     spool: &Spool,
-    stage: Stage<'_>,
+    stage: spool::Stage<'_>,
     mut facts: spool::RunFacts,
     report: &mut RunReport,
 ) -> Result<(), RunError> {

@@ -41,6 +41,8 @@ pub enum Io {
 pub enum Input {
     /// A regular file, or a link to one.
     File(PathBuf),
+    /// A file that somebody else put there: a regular one with no other name, not reached through a link.
+    Arrived(PathBuf),
     /// Standard input.
     Stdin,
 }
@@ -102,7 +104,8 @@ impl Source {
     /// Opens a dump and reads as much of it as is needed to know compression and encoding.
     pub fn open(input: &Input, options: SourceOptions) -> Result<Self, SourceError> {
         let origin = Arc::new(match input {
-            Input::File(path) => Origin::open(path)?,
+            Input::File(path) => Origin::open(path, Links::Followed)?,
+            Input::Arrived(path) => Origin::open(path, Links::Refused)?,
             Input::Stdin => Origin::stdin(options.cancelled.clone())?,
         });
         let content = match origin.map(&options)? {
@@ -172,6 +175,7 @@ pub(super) struct Origin {
     pub(super) name: String,
     pub(super) file: File,
     path: Option<PathBuf>,
+    links: Links,
     /// `None`: a pipe, of which nothing is known.
     stamp: Option<Stamp>,
     /// Whether nobody waits for a pipe any more.
@@ -180,6 +184,40 @@ pub(super) struct Origin {
 
 /// How long a pipe is waited for between two looks at whether anybody still wants it.
 const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// What becomes of a link, symbolic or hard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Links {
+    Followed,
+    Refused,
+}
+
+impl Links {
+    fn metadata(self, path: &Path) -> io::Result<Metadata> {
+        match self {
+            Self::Followed => std::fs::metadata(path),
+            Self::Refused => std::fs::symlink_metadata(path),
+        }
+    }
+
+    /// Whoever put a file there may write it under another name as well.
+    fn refuse_other_names(self, name: &str, metadata: &Metadata) -> Result<(), SourceError> {
+        match self {
+            Self::Refused if metadata.nlink() != 1 => Err(SourceError::NotAFile {
+                dump: name.to_owned(),
+                what: "a file of several names (hard links)",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_flags(self) -> rustix::fs::OFlags {
+        match self {
+            Self::Followed => rustix::fs::OFlags::empty(),
+            Self::Refused => rustix::fs::OFlags::NOFOLLOW,
+        }
+    }
+}
 
 /// What tells that a file was not written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,18 +243,20 @@ impl Stamp {
 const NAME_CHARACTERS_MAX: usize = 512;
 
 impl Origin {
-    fn open(path: &Path) -> Result<Self, SourceError> {
+    fn open(path: &Path, links: Links) -> Result<Self, SourceError> {
         let name = text::show(path.as_os_str().as_bytes(), NAME_CHARACTERS_MAX);
         let failed = |error| SourceError::of_open(name.clone(), error);
         // Looked at before it is opened: opening a device can do something.
-        refuse_irregular(&name, std::fs::metadata(path).map_err(failed)?.file_type())?;
+        refuse_irregular(&name, links.metadata(path).map_err(failed)?.file_type())?;
         // Without waiting, should it have become a pipe meanwhile. A regular file does not care.
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | links.open_flags();
         let file =
             OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         refuse_irregular(&name, metadata.file_type())?;
-        Ok(Self { stamp: Stamp::of(&metadata), path: Some(path.to_owned()), file, name, cancelled: None })
+        links.refuse_other_names(&name, &metadata)?;
+        let (stamp, path) = (Stamp::of(&metadata), Some(path.to_owned()));
+        Ok(Self { stamp, path, links, file, name, cancelled: None })
     }
 
     fn stdin(cancelled: Option<Arc<AtomicBool>>) -> Result<Self, SourceError> {
@@ -228,7 +268,7 @@ impl Origin {
         if metadata.is_dir() {
             refuse_irregular(&name, metadata.file_type())?;
         }
-        Ok(Self { stamp: Stamp::of(&metadata), path: None, file, name, cancelled })
+        Ok(Self { stamp: Stamp::of(&metadata), path: None, links: Links::Followed, file, name, cancelled })
     }
 
     /// Waits until a read does not, or until nobody wants it.
@@ -293,7 +333,7 @@ impl Origin {
             return changed(Change::Written);
         }
         let Some(path) = &self.path else { return Ok(()) };
-        match std::fs::metadata(path) {
+        match self.links.metadata(path) {
             Ok(metadata) if (metadata.dev(), metadata.ino()) == (opened.device, opened.inode) => Ok(()),
             Ok(_) => changed(Change::Replaced),
             Err(error) if is_missing(&error) => changed(Change::Gone),
@@ -308,6 +348,7 @@ fn refuse_irregular(name: &str, kind: FileType) -> Result<(), SourceError> {
         _ if kind.is_dir() => "a directory",
         _ if kind.is_fifo() => "a pipe",
         _ if kind.is_socket() => "a socket",
+        _ if kind.is_symlink() => "a symbolic link",
         _ => "a device",
     };
     Err(SourceError::NotAFile { dump: name.to_owned(), what })

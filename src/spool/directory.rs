@@ -104,7 +104,8 @@ impl Directory {
     }
 
     /// Makes a file that was not there, with exactly `mode`.
-    pub(super) fn create_file(&self, name: &str, mode: Mode) -> Result<File, SpoolError> {
+    pub(super) fn create_file(&self, name: impl AsRef<OsStr>, mode: Mode) -> Result<File, SpoolError> {
+        let name = name.as_ref();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name, flags, mode)
             .map_err(|errno| self.error("create", name, errno))?;
@@ -208,6 +209,13 @@ impl Directory {
         Ok(FileSystem { device: (found.stx_dev_major, found.stx_dev_minor), mount })
     }
 
+    /// Bytes of the file system that it lies on, and those that are left for a process without privileges.
+    pub(super) fn disk(&self) -> Result<(u64, u64), SpoolError> {
+        let found = rustix::fs::fstatvfs(&self.fd)
+            .map_err(|errno| SpoolError::system("look at the file system of", &self.path, errno))?;
+        Ok((found.f_blocks.saturating_mul(found.f_frsize), found.f_bavail.saturating_mul(found.f_frsize)))
+    }
+
     /// Whether this process may make and remove entries here.
     pub(super) fn check_writable(&self) -> Result<(), SpoolError> {
         let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
@@ -219,15 +227,35 @@ impl Directory {
 
     /// Renames an entry into `to`; what has that name there, if an empty directory or a file, is replaced.
     pub(super) fn rename(&self, name: &str, to: &Self, new_name: &str) -> Result<(), SpoolError> {
-        self.rename_with(name, to, new_name, RenameFlags::empty())
+        self.rename_with(OsStr::new(name), to, OsStr::new(new_name), RenameFlags::empty())
     }
 
     /// Renames an entry into `to`, where nothing may have that name.
-    pub(super) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> Result<(), SpoolError> {
-        self.rename_with(name, to, new_name, RenameFlags::NOREPLACE)
+    pub(super) fn rename_new(
+        &self,
+        name: impl AsRef<OsStr>,
+        to: &Self,
+        new_name: impl AsRef<OsStr>,
+    ) -> Result<(), SpoolError> {
+        self.rename_with(name.as_ref(), to, new_name.as_ref(), RenameFlags::NOREPLACE)
     }
 
-    fn rename_with(&self, name: &str, to: &Self, new_name: &str, how: RenameFlags) -> Result<(), SpoolError> {
+    /// Gives a file a second name in `to`; `false` if something has that name there.
+    pub(super) fn link_new(&self, name: &str, to: &Self, new_name: &str) -> Result<bool, SpoolError> {
+        match rustix::fs::linkat(&self.fd, name, &to.fd, new_name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(to.error("link to", new_name, errno)),
+        }
+    }
+
+    fn rename_with(
+        &self,
+        name: &OsStr,
+        to: &Self,
+        new_name: &OsStr,
+        how: RenameFlags,
+    ) -> Result<(), SpoolError> {
         match rustix::fs::renameat_with(&self.fd, name, &to.fd, new_name, how) {
             Ok(()) => Ok(()),
             Err(Errno::XDEV) => {

@@ -65,7 +65,7 @@ pub struct SpoolOptions {
 /// fewer rights.
 #[derive(Debug)]
 pub struct Spool {
-    root: Directory,
+    pub(super) root: Directory,
     pub(super) tmp: Directory,
     pub(super) new: Directory,
     pub(super) held: Directory,
@@ -114,13 +114,8 @@ impl Spool {
     ///
     /// A cheap look before the work. The commit looks again, under the lock.
     pub fn find_published(&self, run: &RunName, content: &ContentHash) -> Result<Option<Moment>, SpoolError> {
-        let (earlier, path) = match self.new.find(run.as_str())? {
-            Some(directory) => {
-                let path = directory.path().join(MANIFEST_FILE);
-                let found = manifest::find::<Earlier>(&directory, MANIFEST_FILE)?;
-                let missing = || SpoolError::damaged(&path, "the run has no manifest");
-                (Some(found.ok_or_else(missing)?), path)
-            }
+        let (earlier, path) = match self.find_in_new(run)? {
+            Some((earlier, path)) => (Some(earlier), path),
             None => {
                 let name = retired_file(run.as_str());
                 (manifest::find::<Earlier>(&self.runs, &name)?, self.runs.path().join(name))
@@ -140,6 +135,17 @@ impl Spool {
             None => manifest::find::<EarlierCounts>(&self.runs, &retired_file(run.as_str())),
         };
         found.ok()?.map(|(earlier, _)| earlier.counts)
+    }
+
+    fn find_in_new(&self, run: &RunName) -> Result<Option<Found>, SpoolError> {
+        let Some(directory) = self.new.find(run.as_str())? else { return Ok(None) };
+        let path = directory.path().join(MANIFEST_FILE);
+        match manifest::find::<Earlier>(&directory, MANIFEST_FILE)? {
+            Some(earlier) => Ok(Some((earlier, path))),
+            // Retired since we opened it.
+            None if !self.new.holds(run.as_str())? => Ok(None),
+            None => Err(SpoolError::damaged(&path, "the run has no manifest")),
+        }
     }
 
     /// Takes the spool's lock: around a commit, around recovery, and around making a stage.
@@ -176,7 +182,7 @@ pub(super) fn retired_file(run: &str) -> String {
     format!("{run}.json")
 }
 
-fn create_root(path: &Path) -> Result<Directory, SpoolError> {
+pub(super) fn create_root(path: &Path) -> Result<Directory, SpoolError> {
     let create = |errno: Errno| SpoolError::create(path, errno);
     if let Some(root) = Directory::find_path(path).map_err(create)? {
         return Ok(root);
@@ -227,7 +233,7 @@ fn create_layout(root: &Directory) -> Result<(), SpoolError> {
     if made_one { root.sync() } else { Ok(()) }
 }
 
-fn check_joined(directory: &Directory, other: &Directory) -> Result<(), SpoolError> {
+pub(super) fn check_joined(directory: &Directory, other: &Directory) -> Result<(), SpoolError> {
     if directory.file_system()? == other.file_system()? {
         return Ok(());
     }
@@ -251,6 +257,9 @@ fn lock(root: &Directory) -> Result<Lock, SpoolError> {
 const GROUPS: &str = "/etc/group";
 /// To chown(2) this number means: leave it.
 const GROUP_NONE: u32 = u32::MAX;
+
+/// An earlier manifest, when it was written, and where it stands.
+type Found = ((Earlier, Moment), PathBuf);
 
 /// Whether every group is there; the spool itself is not looked at.
 pub fn check_groups(groups: &BTreeMap<Sender, String>) -> Result<(), SpoolError> {

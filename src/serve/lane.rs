@@ -1,0 +1,126 @@
+//! A lane: one run after the other, on a thread of its own that is also one of its rayon pool.
+//!
+//! Each lane has a pool of its own: a small dump never waits for a large one's chunks. The system shares the cores between
+//! them.
+
+use super::board::Meter;
+use super::standing::Standing;
+use super::watch::Bell;
+use crate::matcher::CHUNK_BYTES;
+use crate::moment::Moment;
+use crate::pipeline::{Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunReport, run};
+use crate::scan::{Input, Io};
+use crate::spool::WorkFile;
+use crate::text::show;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Characters of a file name in messages.
+const NAME_CHARS_MAX: usize = 255;
+
+/// What a lane is given.
+pub(super) struct Task {
+    pub(super) file: WorkFile,
+    pub(super) standing: Arc<Standing>,
+    pub(super) meter: Arc<Meter>,
+    /// Else the clock.
+    pub(super) run_time: Option<Moment>,
+}
+
+/// What it gives back; `None`: the run panicked.
+pub(super) struct Ended {
+    pub(super) lane: usize,
+    pub(super) report: Option<RunReport>,
+}
+
+/// Where a lane's tasks go.
+pub(super) struct Lane {
+    tasks: Sender<Task>,
+}
+
+impl Lane {
+    /// Starts the thread and its pool.
+    pub(super) fn start(
+        number: usize,
+        stop: Arc<AtomicBool>,
+        ended: Sender<Ended>,
+        bell: Arc<Bell>,
+    ) -> io::Result<Self> {
+        let (tasks, received) = channel();
+        let thread = std::thread::Builder::new().name(format!("lane-{number}"));
+        thread.spawn(move || work(number, &received, &stop, &ended, &bell))?;
+        Ok(Self { tasks })
+    }
+
+    /// Gives it a run to do; it must be idle.
+    pub(super) fn give(&self, task: Task) {
+        // Gone only if the thread panicked outside a run, which the desk then waits for in vain, and the watchdog sees.
+        let _ = self.tasks.send(task);
+    }
+}
+
+fn work(number: usize, tasks: &Receiver<Task>, stop: &Arc<AtomicBool>, ended: &Sender<Ended>, bell: &Bell) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(move |thread| format!("lane-{number}.{thread}"))
+        .use_current_thread()
+        .build();
+    for task in tasks {
+        let process = || process(&task, stop);
+        let report = catch_unwind(AssertUnwindSafe(|| match &pool {
+            Ok(pool) => pool.install(process),
+            Err(_) => process(),
+        }));
+        let is_heard = ended.send(Ended { lane: number, report: report.ok() }).is_ok();
+        bell.ring();
+        if !is_heard {
+            return;
+        }
+    }
+}
+
+fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
+    let Standing { config, index, spool, .. } = &*task.standing;
+    let started = Instant::now();
+    let run_time = task.run_time.unwrap_or_else(now);
+    let feed = task.file.feed.as_str();
+    let job = Job {
+        input: &Input::Arrived(task.file.path.clone()),
+        name: &shown_name(&task.file),
+        feed: Some(feed),
+        feeds: &|name| config.feed(name).facts(&config.limits),
+        run_time,
+        observed: None,
+        label: None,
+        senders: &config.senders.in_office(run_time.day()),
+        index,
+        reading: Reading {
+            io: Io::Mmap,
+            chunk_bytes: CHUNK_BYTES,
+            decompressed_bytes_max: config.limits.decompressed_bytes_max,
+            matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
+        },
+        scratch_directory: spool.path(),
+        cancelled: stop,
+        progress: &|progress| task.meter.advance(progress),
+        rejects: None,
+    };
+    let mut report = run(job, Destination::Spool(spool));
+    report.seconds = started.elapsed().as_secs_f64();
+    report
+}
+
+/// A file's name, escaped.
+pub(super) fn shown_name(file: &WorkFile) -> String {
+    show(file.name.as_bytes(), NAME_CHARS_MAX)
+}
+
+/// The clock, in whole seconds.
+pub(super) fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment::from_unix(since.as_secs() as i64, 0).expect("the clock stands between 1970 and 9999")
+}
