@@ -19,7 +19,7 @@ mod id;
 mod line;
 
 pub use gate::{is_classification, is_severity};
-pub use id::{Ids, ids};
+pub use id::{Ids, id_hash, ids};
 pub use line::{
     Alert, Context, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX, write_line,
 };

@@ -152,6 +152,24 @@ impl Index {
         }
     }
 
+    /// The organisation of an owner, without the rest of it.
+    ///
+    /// # Panics
+    /// When the position is not from this index.
+    #[must_use]
+    pub fn organisation(&self, owner: OwnerIx) -> OwnerIx {
+        OwnerIx(self.section::<OwnerRow>(Section::Owners)[owner.0 as usize].organisation.get())
+    }
+
+    /// Whether the entry itself has a contact, without reading any.
+    ///
+    /// # Panics
+    /// When the position is not from this index.
+    #[must_use]
+    pub fn has_contact(&self, owner: OwnerIx) -> bool {
+        self.section::<OwnerRow>(Section::Owners)[owner.0 as usize].contacts_count.get() > 0
+    }
+
     /// All owners, in canonical order.
     pub fn owners(&self) -> impl ExactSizeIterator<Item = OwnerIx> + use<> {
         (0..self.section::<OwnerRow>(Section::Owners).len() as u32).map(OwnerIx)

@@ -33,11 +33,11 @@ pub trait Owners {
 
 impl Owners for Index {
     fn organisation(&self, owner: OwnerIx) -> OwnerIx {
-        self.owner(owner).organisation
+        Index::organisation(self, owner)
     }
 
     fn has_contact(&self, owner: OwnerIx) -> bool {
-        self.owner(owner).contacts().next().is_some()
+        Index::has_contact(self, owner)
     }
 
     fn united(&self, organisation: OwnerIx) -> impl Iterator<Item = OwnerIx> {
