@@ -47,6 +47,8 @@ pub struct RunFacts<'a> {
 pub struct Context {
     feed: String,
     observed_text: String,
+    /// The instant that `observed_text` is the id text of, if it is one's.
+    observed_in_ids: Option<Moment>,
     tlp: Option<Tlp>,
     classification: Option<String>,
     severity: Option<String>,
@@ -86,6 +88,9 @@ impl Context {
         Self {
             feed: facts.feed.to_owned(),
             observed_text: facts.observed.map_or_else(String::new, |(_, text)| text.to_owned()),
+            observed_in_ids: (facts.observed)
+                .filter(|(moment, text)| moment.id_text() == *text)
+                .map(|(moment, _)| moment),
             tlp: facts.tlp,
             classification: facts.classification.map(str::to_owned),
             severity: facts.severity.map(str::to_owned),
@@ -108,6 +113,11 @@ impl Context {
 
     pub(super) fn feed(&self) -> &str {
         &self.feed
+    }
+
+    /// Whether a time enters ids as the text of `--observed` does.
+    pub(super) fn is_observed(&self, time: Moment) -> bool {
+        self.observed_in_ids == Some(time)
     }
 
     pub(super) fn observed_text(&self) -> &str {

@@ -142,7 +142,29 @@ impl<'i> Finder<'i> {
             .iter()
             .enumerate()
             .fold(0, |mask, (at, &bits)| mask | u64::from(self.may_hold_v4(bits)) << at);
-        sieve(may, |at| self.search4(addresses[at]) != 0)
+        self.holds_v4_of(addresses, may)
+    }
+
+    /// The same for those of at most 64 addresses whose bits are set, step by step for all of them: the memory
+    /// accesses of one do not wait for another's.
+    fn holds_v4_of(&self, addresses: &[u32], may: u64) -> u64 {
+        let mut heads = [0; 64];
+        for at in ones(may) {
+            heads[at] = self.directory4[(addresses[at] >> 16) as usize].get();
+        }
+        let mut places = [0; 64];
+        for at in ones(may) {
+            if heads[at] & TABLE != 0 {
+                places[at] = self.place(heads[at], addresses[at] as u16).map_or(0, |place| place as u32 + 1);
+            }
+        }
+        for at in ones(may) {
+            if heads[at] & TABLE != 0 {
+                let place = (places[at] as usize).wrapping_sub(1);
+                heads[at] = self.heads.get(place).map_or(0, |head| head.get());
+            }
+        }
+        ones(may).fold(0, |held, at| held | u64::from(heads[at] != 0) << at)
     }
 
     /// As [`holds_v4_batch`](Self::holds_v4_batch), of IPv6 addresses.
@@ -243,8 +265,13 @@ impl<'i> Finder<'i> {
     /// The head of the last key of a table that is at most `low`.
     #[inline]
     fn search(&self, table: u32, low: u16) -> u32 {
-        let at = if table & LARGE == 0 { self.near(table, low) } else { self.far(table, low) };
-        at.and_then(|at| self.heads.get(at)).map_or(0, |head| head.get())
+        self.place(table, low).and_then(|at| self.heads.get(at)).map_or(0, |head| head.get())
+    }
+
+    /// Where that key is.
+    #[inline]
+    fn place(&self, table: u32, low: u16) -> Option<usize> {
+        if table & LARGE == 0 { self.near(table, low) } else { self.far(table, low) }
     }
 
     /// Where that key is, in a small table.
@@ -288,14 +315,17 @@ impl<'i> Finder<'i> {
 /// Clears the bits of `mask` for which the test fails.
 #[inline]
 fn sieve(mask: u64, holds: impl Fn(usize) -> bool) -> u64 {
-    let mut rest = mask;
-    let mut held = 0;
-    while rest != 0 {
-        let at = rest.trailing_zeros();
-        held |= u64::from(holds(at as usize)) << at;
-        rest &= rest - 1;
-    }
-    held
+    ones(mask).fold(0, |held, at| held | u64::from(holds(at)) << at)
+}
+
+/// The bits that are set, lowest first.
+#[inline]
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let one = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(one)
+    })
 }
 
 impl<'i> Rows<'i> {

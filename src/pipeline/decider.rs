@@ -43,7 +43,7 @@ impl Decider<'_> {
 
     /// What the sorter compares ids by.
     pub(super) fn id_hash(&self, finding: &Finding<'_>, owner: u32) -> u64 {
-        alert::id_hash(&self.context, finding, OwnerIx(owner))
+        alert::id_hash(&self.context, finding, owner)
     }
 
     /// What every alert of an owner says.

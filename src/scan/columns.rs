@@ -6,7 +6,7 @@
 //!
 //! Cells are read without the spaces and tabs around them. A cell is *filled* if anything is left.
 
-use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell};
+use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell, plain_cell};
 use super::format::sweep_frames;
 use super::leap::{self, Leap, Sweep};
 use super::simd::with_best;
@@ -135,12 +135,15 @@ impl Table {
 
     /// The cells of a whole row. `Err` for another number of columns than the header's, then for what is no text.
     fn row<'r>(&self, record: &'r [u8]) -> Result<Row<'r>, Reject> {
-        let mut fields = Vec::with_capacity(self.names.len());
-        fields.extend(self.dialect.fields(record).take(self.names.len() + 1));
+        let mut fields = Vec::with_capacity(self.names.len() + 1);
+        fields.extend(self.dialect.field_places(record).take(self.names.len() + 1));
         if fields.len() != self.names.len() {
             return Err(Reject::Columns);
         }
-        is_text(record).then_some(Row { fields }).ok_or(Reject::Encoding)
+        match std::str::from_utf8(record) {
+            Ok(text) if memchr(0, record).is_none() => Ok(Row { text, fields }),
+            _ => Err(Reject::Encoding),
+        }
     }
 }
 
@@ -480,13 +483,19 @@ pub(super) fn read_port(text: &[u8]) -> Option<Option<u16>> {
 
 /// The cells of a whole row, all of them text.
 pub(super) struct Row<'r> {
-    fields: Vec<&'r [u8]>,
+    text: &'r str,
+    /// Where the fields are in it.
+    fields: Vec<Range<usize>>,
 }
 
 impl<'r> Row<'r> {
     /// A filled cell.
     pub(super) fn text(&self, column: Option<usize>) -> Option<Cow<'r, str>> {
-        text_of(cell(self.fields.get(column?)?))
+        let field = &self.text[self.fields.get(column?)?.clone()];
+        match plain_cell(field.as_bytes()) {
+            Some(place) => Some(Cow::Borrowed(&field[place])).filter(|text| !text.is_empty()),
+            None => text_of(cell(field.as_bytes())),
+        }
     }
 
     /// The first filled cell of some columns.

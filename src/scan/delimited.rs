@@ -240,6 +240,12 @@ impl Dialect {
     pub(super) fn fields<'r>(&self, record: &'r [u8]) -> Fields<'r> {
         Fields { dialect: *self, record, at: Some(0) }
     }
+
+    /// Where they are.
+    pub(super) fn field_places(&self, record: &[u8]) -> impl Iterator<Item = Range<usize>> {
+        let mut fields = self.fields(record);
+        std::iter::from_fn(move || fields.next_place())
+    }
 }
 
 /// The fields of a record as they stand in it, quotes included.
@@ -255,6 +261,12 @@ impl<'r> Iterator for Fields<'r> {
     type Item = &'r [u8];
 
     fn next(&mut self) -> Option<&'r [u8]> {
+        self.next_place().map(|place| &self.record[place])
+    }
+}
+
+impl Fields<'_> {
+    fn next_place(&mut self) -> Option<Range<usize>> {
         let start = self.at?;
         let delimiter = self.dialect.delimiter;
         let plain = match self.record.get(start) {
@@ -263,7 +275,7 @@ impl<'r> Iterator for Fields<'r> {
         };
         let end = memchr(delimiter, &self.record[plain..]).map(|i| plain + i);
         self.at = end.map(|end| end + 1);
-        Some(&self.record[start..end.unwrap_or(self.record.len())])
+        Some(start..end.unwrap_or(self.record.len()))
     }
 }
 
@@ -308,6 +320,17 @@ pub(super) fn cell(field: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Where in a field that lies what [`cell`] gives, if the field has it in one piece.
+pub(super) fn plain_cell(field: &[u8]) -> Option<Range<usize>> {
+    let plain = match field {
+        [QUOTE, inside @ .., QUOTE] if memchr(QUOTE, inside).is_none() => 1..field.len() - 1,
+        [QUOTE, ..] => return None,
+        _ => 0..field.len(),
+    };
+    let place = inner(&field[plain.clone()]);
+    Some(plain.start + place.start..plain.start + place.end)
+}
+
 /// Where the text without the spaces and tabs around it lies.
 fn inner(text: &[u8]) -> Range<usize> {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
@@ -349,6 +372,25 @@ mod tests {
         assert!(is_borrowed("a") && is_borrowed("\" a \"") && is_borrowed("\"a,b\""));
         assert!(!is_borrowed("\"a\"\"b\"") && !is_borrowed("\"a\"b"));
         assert_eq!(&*cell(b"\t a b \t"), b"a b");
+        for field in [
+            &b"a"[..],
+            b"",
+            b" a ",
+            b"\"a\"",
+            b"\" a \"",
+            b"\"\"",
+            b"\"",
+            b"\" \"",
+            b"a\"b\"",
+            b"\"a\"b",
+            b"\"a\"\"",
+        ] {
+            assert!(
+                plain_cell(field).is_none_or(|place| field[place] == *cell(field)),
+                "{}",
+                field.escape_ascii()
+            );
+        }
         assert_eq!(&*cell(b"\" a\"\"\" "), b"a\"");
         assert_eq!(&*cell(b" \t"), b"");
     }

@@ -3,36 +3,47 @@
 //! Simply: frame a record, read its key fields, ask the filter; repeat from its end. That is
 //! [`sweep_frames`], and this one gives the same candidates, counts and position. Departures from it:
 //!
-//! 1. A record is *leapt* over: from its start, block by block, only newlines, quotes and delimiters are looked at. The
-//!    column of the address is found by counting delimiters, the end is the first newline outside quotes. Nothing else
-//!    of the row is read, which is right because the exact keys, when addresses alone are asked for, depend on nothing
-//!    else.
+//! 1. Of a stretch of text only newlines, quotes and delimiters are looked at, block by block, to find the newlines
+//!    outside quotes: where records end ([`Ends`]). The records are read after that, none waiting for another.
 //! 2. Quotes are counted: a byte is inside quotes after an odd number of them. That is the rule only if each odd quote
-//!    opens, so each must stand at a field's start or right after the quote it doubles. By induction from the record's
-//!    start, where a reader is outside quotes, this proves the states of all bytes up to the first quote that does not;
-//!    a record with such a quote before its end is *in doubt*.
-//! 3. An address is taken only where the field's text, or all between a pair of quotes around it, is strictly one. The
+//!    opens, so each must stand at a field's start or right after the quote it doubles. By induction from a record's
+//!    true start, where a reader is outside quotes, this proves the states of all bytes up to the first quote that does not;
+//!    the record with such a quote is *in doubt*.
+//! 3. Of a record no more is read than its field: its column is found by counting delimiters outside quotes, which is right
+//!    because the exact keys, when addresses alone are asked for, depend on nothing else.
+//! 4. An address is taken only where the field's text, or all between a pair of quotes around it, is strictly one. The
 //!    exact reader reads such a field alike: nothing is trimmed, doubled or cut.
-//! 4. Addresses wait in a queue of consecutive records, so that the filter answers for many at once. What it does not
-//!    rule out goes the exact way (keys, filter, sink), in the order of the records.
-//! 5. All that is in doubt goes the exact way at once, after the queue: empty lines, comments, rows that end before the
+//! 5. Addresses wait in a queue of consecutive records, so that the filter answers for many at once. What it does not
+//!    rule out is asked for once more as a record's keys and then handed on, in the order of the records: who takes it
+//!    reads all of the record exactly.
+//! 6. All that is in doubt goes the exact way at once, after the queue: empty lines, comments, rows that end before the
 //!    column, prefixes, endpoints, empty fields, long records, records that the window does not end, stray quotes.
 //!
-//! A leap gives up after [`LEAP_BYTES_MAX`], so hostile text costs no more than that on top of each exact frame.
+//! An end is looked for no further than [`LEAP_BYTES_MAX`], so hostile text costs no more than that on top of each exact frame.
 
 use super::delimited::{Chain, Dialect};
 use super::format::sweep_frames;
-use super::simd::{BLOCK_BYTES, Block, Marker, Work};
-use super::{Filter, Format, KeyKinds, Sink, Tally, Window};
+use super::simd::{BLOCK_BYTES, Block, Marker, Quad, Work};
+use super::{Filter, Format, KeyKinds, Keys, Sink, Subject, Tally, Window};
 use crate::net::Address;
+use memchr::memchr;
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// Longest record that is leapt over, bytes.
+/// How far the end of a record is looked for, bytes.
 const LEAP_BYTES_MAX: usize = 8 << 10;
 
 /// How far ahead of the block at hand text is asked for, bytes: the processor itself does not ask beyond a page.
 pub(super) const AHEAD_BYTES: usize = 2 << 10;
+
+/// Blocks whose ends are looked for at once: few enough that they are still in the first-level cache when their records are read.
+const STRETCH_BLOCKS: usize = 32;
+
+/// Ends that are written down whether they are there or not.
+const ENDS_AT_ONCE: usize = 2;
+
+/// Most ends of a stretch, and room for those that are not there.
+const ENDS_MAX: usize = STRETCH_BLOCKS * BLOCK_BYTES + ENDS_AT_ONCE;
 
 /// Most records that wait for the filter's answer.
 const QUEUE_MAX: usize = 64;
@@ -69,11 +80,15 @@ impl Work for Sweep<'_> {
         let Self { leap, starts, sink, tally } = self;
         let mut queue = Queue::new();
         let mut chain = Chain::new();
+        let mut ends = Ends::new(starts.start);
         let mut at = starts.start;
         while at < starts.end {
-            if let Some(leapt) = leap.over(marker, at) {
-                queue.push(leapt.record, leapt.address);
-                at = leapt.next;
+            let end = ends.next(marker, &leap, at);
+            if let Some(end) = end
+                && let Some(address) = leap.address(marker, at, end)
+            {
+                queue.push(at..end, address);
+                at = end + 1;
                 if queue.is_full() {
                     queue.empty(leap.exact(), sink, tally);
                 }
@@ -84,18 +99,15 @@ impl Work for Sweep<'_> {
             if next == at {
                 break;
             }
+            // Where the exact frame ends elsewhere, or nothing was proven, the ends found so far mean nothing.
+            if end.is_none_or(|end| next != end + 1) {
+                ends.restart(next);
+            }
             at = next;
         }
         queue.empty(leap.exact(), sink, tally);
         at
     }
-}
-
-/// A record that was leapt over.
-pub(super) struct Leapt {
-    pub(super) record: Range<usize>,
-    pub(super) address: Address,
-    pub(super) next: usize,
 }
 
 /// What judges a record exactly.
@@ -104,18 +116,6 @@ pub(super) struct Exact<'a> {
     pub(super) format: &'a dyn Format,
     pub(super) window: Window<'a>,
     pub(super) filter: &'a dyn Filter,
-}
-
-/// What is known of a record at the begin of a block.
-struct Reader {
-    /// All ones inside quotes, else 0.
-    inside: u64,
-    /// 1 where a quote as the block's first byte would open or double: the byte before is a border.
-    border: u64,
-    /// Delimiters before the column.
-    left: usize,
-    field_start: Option<usize>,
-    field_end: Option<usize>,
 }
 
 impl Leap<'_> {
@@ -130,81 +130,179 @@ impl Leap<'_> {
         sweep_frames(self.format, frame, self.window, at..at + 1, self.filter, sink, tally)
     }
 
-    /// The record at `start` and its address; `None` where there is any doubt.
+    /// The address of the record from `start` to the newline at `end`; `None` where there is any doubt.
     #[inline(always)]
-    fn over(&self, marker: impl Marker, start: usize) -> Option<Leapt> {
-        let bytes = self.window.bytes;
-        if matches!(bytes.get(start)?, b'\n' | b'\r' | b'#') {
-            return None;
-        }
-        let field_start = (self.column == 0).then_some(start);
-        let mut reader = Reader { inside: 0, border: 1, left: self.column, field_start, field_end: None };
-        let mut at = start;
-        let newline = loop {
-            marker.prefetch(bytes, at + AHEAD_BYTES);
-            match reader.read(marker, &block(bytes, at)?, at, self.dialect.delimiter) {
-                Ok(Some(newline)) => break newline,
-                Ok(None) if at - start < LEAP_BYTES_MAX => at += BLOCK_BYTES,
-                Ok(None) | Err(Doubt) => return None,
-            }
-        };
-        let end = newline - usize::from(bytes[newline - 1] == b'\r');
+    fn address(&self, marker: impl Marker, start: usize, end: usize) -> Option<Address> {
         if end - start > self.dialect.record_bytes_max {
             return None;
         }
-        let field = reader.field_start?..reader.field_end.unwrap_or(end);
-        let address = read_address(marker, bytes, field)?;
-        Some(Leapt { record: start..end, address, next: newline + 1 })
+        let field = match self.column {
+            0 => start,
+            column => self.seek(marker, start..end, column)?,
+        };
+        let bytes = self.window.bytes;
+        let is_quoted = *bytes.get(field)? == b'"';
+        let text = field + usize::from(is_quoted);
+        let Some(Quad { bits, length }) = bytes.get(text..)?.first_chunk().and_then(|room| marker.quad(room))
+        else {
+            return self.read_other(text..end, is_quoted);
+        };
+        self.ends_field(text + length, end, is_quoted).then_some(Address::v4(bits))
+    }
+
+    /// Where the field of a column behind the first begins. A comment has none.
+    #[inline(always)]
+    fn seek(&self, marker: impl Marker, record: Range<usize>, column: usize) -> Option<usize> {
+        let bytes = self.window.bytes;
+        if bytes[record.start] == b'#' {
+            return None;
+        }
+        let (mut left, mut inside, mut at) = (column, 0, record.start);
+        while at < record.end {
+            let marks = marker.mark(&block(bytes, at)?, self.dialect.delimiter);
+            let mut delimiters = marks.delimiters;
+            if marks.quotes | inside != 0 {
+                let quoted = marker.parity(marks.quotes) ^ inside;
+                delimiters &= !quoted;
+                inside = ((quoted as i64) >> 63) as u64;
+            }
+            let count = delimiters.count_ones() as usize;
+            if count >= left {
+                (1..left).for_each(|_| delimiters &= delimiters - 1);
+                let delimiter = at + delimiters.trailing_zeros() as usize;
+                return (delimiter < record.end).then_some(delimiter + 1);
+            }
+            left -= count;
+            at += BLOCK_BYTES;
+        }
+        None
+    }
+
+    /// Whether a field whose text stops at `stop` ends there, in a record that the newline at `end` ends.
+    #[inline(always)]
+    fn ends_field(&self, stop: usize, end: usize, is_quoted: bool) -> bool {
+        let bytes = self.window.bytes;
+        if is_quoted && bytes[stop] != b'"' {
+            return false;
+        }
+        let stop = stop + usize::from(is_quoted);
+        stop == end || bytes[stop] == self.dialect.delimiter || stop + 1 == end && bytes[stop] == b'\r'
+    }
+
+    /// IPv6, and what stands at the window's end.
+    #[inline(never)]
+    fn read_other(&self, text: Range<usize>, is_quoted: bool) -> Option<Address> {
+        let bytes = &self.window.bytes[text.clone()];
+        let length = match is_quoted {
+            true => memchr(b'"', bytes)?,
+            false => memchr(self.dialect.delimiter, bytes)
+                .unwrap_or(bytes.len() - usize::from(bytes.ends_with(b"\r"))),
+        };
+        let address = Address::read(&bytes[..length])?;
+        self.ends_field(text.start + length, text.end, is_quoted).then_some(address)
     }
 }
 
-/// A quote may not mean what its number says.
-struct Doubt;
+/// The newlines that end records, looked for a stretch ahead of the records themselves.
+///
+/// It reads blocks from a record's true start, where a reader is outside quotes.
+struct Ends {
+    /// Where the stretch began whose ends are at hand; they count from here.
+    base: usize,
+    found: [u32; ENDS_MAX],
+    count: usize,
+    /// The first that was not handed out.
+    next: usize,
+    /// Where the next block begins.
+    at: usize,
+    /// All ones inside quotes, else 0.
+    inside: u64,
+    /// 1 where a quote as the block's first byte would open or double: the byte before is a border.
+    border: u64,
+    /// A quote was met that may not mean what its number says: what follows the ends at hand is in doubt.
+    in_doubt: bool,
+}
 
-impl Reader {
-    /// Reads the block at `at`; returns where the record ends.
-    #[inline(always)]
-    fn read(
-        &mut self,
-        marker: impl Marker,
-        block: &Block,
-        at: usize,
-        delimiter: u8,
-    ) -> Result<Option<usize>, Doubt> {
-        let marks = marker.mark(block, delimiter);
-        let inside = match marks.quotes {
-            0 => self.inside,
-            quotes => marker.parity(quotes) ^ self.inside,
-        };
-        let ends = marks.newlines & !inside;
-        // All bits up to the first end, or all.
-        let own = ends ^ ends.wrapping_sub(1);
-        let borders = (marks.quotes | marks.delimiters) << 1 | self.border;
-        if marks.quotes & inside & !borders & own != 0 {
-            return Err(Doubt);
-        }
-        if self.field_end.is_none() {
-            self.seek(marks.delimiters & !inside & own, at);
-        }
-        self.inside = ((inside as i64) >> 63) as u64;
-        self.border = (marks.quotes | marks.delimiters) >> 63;
-        Ok((ends != 0).then(|| at + ends.trailing_zeros() as usize))
+impl Ends {
+    fn new(start: usize) -> Self {
+        let found = [0; ENDS_MAX];
+        Self { base: start, found, count: 0, next: 0, at: start, inside: 0, border: 1, in_doubt: false }
     }
 
-    /// Looks for the field among the delimiters of a block.
+    /// Begins anew at a true start.
+    fn restart(&mut self, start: usize) {
+        (self.count, self.next, self.at) = (0, 0, start);
+        (self.inside, self.border, self.in_doubt) = (0, 1, false);
+    }
+
+    /// The end of the record at `start`, the one after the last; `None` where it is in doubt, far off or not there.
     #[inline(always)]
-    fn seek(&mut self, mut delimiters: u64, at: usize) {
-        if self.field_start.is_none() {
-            let count = delimiters.count_ones() as usize;
-            if count < self.left {
-                self.left -= count;
-                return;
-            }
-            (1..self.left).for_each(|_| delimiters &= delimiters - 1);
-            self.field_start = Some(at + delimiters.trailing_zeros() as usize + 1);
-            delimiters &= delimiters - 1;
+    fn next(&mut self, marker: impl Marker, leap: &Leap<'_>, start: usize) -> Option<usize> {
+        if self.next == self.count {
+            self.look_ahead(marker, leap, start);
         }
-        self.field_end = (delimiters != 0).then(|| at + delimiters.trailing_zeros() as usize);
+        let found = (self.next < self.count).then(|| self.base + self.found[self.next] as usize);
+        self.next += usize::from(found.is_some());
+        found
+    }
+
+    /// Reads stretches until one has an end.
+    #[inline(always)]
+    fn look_ahead(&mut self, marker: impl Marker, leap: &Leap<'_>, start: usize) {
+        let bytes = leap.window.bytes;
+        (self.count, self.next, self.base) = (0, 0, self.at);
+        while self.count == 0 && !self.in_doubt && self.at < bytes.len() && self.at - start <= LEAP_BYTES_MAX
+        {
+            self.base = self.at;
+            for _ in 0..STRETCH_BLOCKS {
+                marker.prefetch(bytes, self.at + AHEAD_BYTES);
+                let Some(block) = block(bytes, self.at) else { break };
+                let ends = self.read(marker, &block, leap.dialect.delimiter);
+                self.note(ends);
+                self.at += BLOCK_BYTES;
+                if self.in_doubt {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The ends in a block, up to a quote that is in doubt.
+    #[inline(always)]
+    fn read(&mut self, marker: impl Marker, block: &Block, delimiter: u8) -> u64 {
+        let marks = marker.mark(block, delimiter);
+        let borders = marks.quotes | marks.delimiters | marks.newlines;
+        if marks.quotes | self.inside == 0 {
+            self.border = borders >> 63;
+            return marks.newlines;
+        }
+        let inside = marker.parity(marks.quotes) ^ self.inside;
+        let doubts = marks.quotes & inside & !(borders << 1 | self.border);
+        self.inside = ((inside as i64) >> 63) as u64;
+        self.border = borders >> 63;
+        self.in_doubt = doubts != 0;
+        // All bits below the first doubt, or all.
+        marks.newlines & !inside & (doubts & doubts.wrapping_neg()).wrapping_sub(1)
+    }
+
+    /// Writes down the ends of the block at `self.at`. Nearly all blocks have at most [`ENDS_AT_ONCE`]: these are
+    /// written without asking how many there are.
+    #[inline(always)]
+    fn note(&mut self, mut ends: u64) {
+        let count = ends.count_ones() as usize;
+        let place = (self.at - self.base) as u32;
+        let mut noted = 0;
+        loop {
+            for found in &mut self.found[self.count + noted..][..ENDS_AT_ONCE] {
+                *found = place + ends.trailing_zeros();
+                ends &= ends.wrapping_sub(1);
+            }
+            noted += ENDS_AT_ONCE;
+            if noted >= count {
+                break;
+            }
+        }
+        self.count += count;
     }
 }
 
@@ -224,58 +322,20 @@ fn last_block(rest: &[u8]) -> Option<Block> {
     (!rest.is_empty()).then_some(block)
 }
 
-/// The address that is all of a field, or all between the quotes around it.
+/// The address that is all of a text, which ends before the window does.
 #[inline(always)]
-pub(super) fn read_address(marker: impl Marker, bytes: &[u8], field: Range<usize>) -> Option<Address> {
-    let text = match &bytes[field.clone()] {
-        [b'"', .., b'"'] => field.start + 1..field.end - 1,
-        _ => field,
-    };
-    let quad = bytes[text.start..].first_chunk().and_then(|room| read_quad(marker, room, text.len()));
+pub(super) fn read_address(marker: impl Marker, bytes: &[u8], text: Range<usize>) -> Option<Address> {
+    let quad = bytes[text.start..].first_chunk().and_then(|room| marker.quad(room));
     match quad {
-        Some(bits) => Some(Address::v4(bits)),
-        None => read_other(&bytes[text]),
+        Some(Quad { bits, length }) if length == text.len() => Some(Address::v4(bits)),
+        _ => read_rare(&bytes[text]),
     }
 }
 
 /// IPv6, and what stands at the window's end.
 #[inline(never)]
-fn read_other(text: &[u8]) -> Option<Address> {
+fn read_rare(text: &[u8]) -> Option<Address> {
     Address::read(text)
-}
-
-/// Bytes that are looked at to read a dotted quad: its 15, and as many as a load of 4 at the last of 16 needs.
-const QUAD_ROOM_BYTES: usize = 20;
-
-/// Reads the first `length` bytes of `room` as [`Address::read`] reads IPv4: all checks are made, then one is asked.
-#[inline(always)]
-fn read_quad(marker: impl Marker, room: &[u8; QUAD_ROOM_BYTES], length: usize) -> Option<u32> {
-    if length > "255.255.255.255".len() {
-        return None;
-    }
-    let quad = marker.quad(room.first_chunk()?);
-    let own = (1u32 << length) - 1;
-    let dots = quad.dots & own;
-    let but_lowest = |bits: u32| bits & bits.wrapping_sub(1);
-    let (second, third) = (but_lowest(dots), but_lowest(but_lowest(dots)));
-    let ends = [dots.trailing_zeros(), second.trailing_zeros(), third.trailing_zeros(), length as u32];
-    let mut is_quad = dots.count_ones() == 3 && (quad.dots | quad.digits) & own == own;
-    let (mut bits, mut start) = (0, 0u32);
-    for end in ends {
-        let digits = end.wrapping_sub(start);
-        let digit_bits = digits.wrapping_mul(8);
-        let at = (start & 15) as usize;
-        let text = u32::from_le_bytes([room[at], room[at + 1], room[at + 2], room[at + 3]]);
-        // Its last digit in the highest byte, nothing below its first.
-        let text = (text ^ 0x3030_3030) << (32u32.wrapping_sub(digit_bits) & 31);
-        let octet = (text >> 24) + 10 * (text >> 16 & 0xff) + 100 * (text >> 8 & 0xff);
-        // The least number of one, two and three digits without a leading zero.
-        let least = 0x640a_0000 >> (digit_bits & 31) & 0xff;
-        is_quad &= digits.wrapping_sub(1) < 3 && octet <= 255 && octet >= least;
-        bits = bits << 8 | octet;
-        start = end.wrapping_add(1);
-    }
-    is_quad.then_some(bits)
 }
 
 /// Consecutive records whose addresses the filter was not asked about yet.
@@ -347,14 +407,15 @@ impl Queue {
         }
     }
 
-    /// The exact way, for a record that may be held.
+    /// A record that may be held.
     fn judge(&self, place: usize, number: u64, exact: Exact<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
         let Range { start, end } = self.records[place];
         let record = &exact.window.bytes[start..end];
-        match exact.format.keys(record, exact.filter.kinds()) {
-            Ok(keys) if exact.filter.may_hold(&keys) => sink.candidate(number, start, record),
-            Ok(keys) => tally.miss(keys.subject),
-            Err(reason) => tally.reject(number, start, reason),
+        let record = record.strip_suffix(b"\r").unwrap_or(record);
+        let subject = Some(Subject::Address(self.address(place)));
+        match exact.filter.may_hold(&Keys { subject, ..Keys::default() }) {
+            true => sink.candidate(number, start, record),
+            false => tally.miss(subject),
         }
     }
 
@@ -400,8 +461,8 @@ fn deposit(bits: u64, mask: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simd::with_each;
-    use super::super::{FORMATS, FormatOptions, Head, Keys, Subject};
+    use super::super::simd::{QUAD_ROOM_BYTES, with_each};
+    use super::super::{FORMATS, FormatOptions, Head};
     use super::*;
 
     /// Holds odd addresses, and rules out half of the even ones at once.
@@ -511,27 +572,27 @@ mod tests {
         }
     }
 
-    struct ReadQuad<'t>(&'t [u8; QUAD_ROOM_BYTES], usize);
+    struct ReadQuad([u8; QUAD_ROOM_BYTES]);
 
-    impl Work for ReadQuad<'_> {
-        type Output = Option<u32>;
+    impl Work for ReadQuad {
+        type Output = Option<Quad>;
         #[inline(always)]
-        fn run(self, marker: impl Marker) -> Option<u32> {
-            read_quad(marker, self.0, self.1)
+        fn run(self, marker: impl Marker) -> Option<Quad> {
+            marker.quad(&self.0)
         }
     }
 
-    /// The text, with `after` behind it, as the fast reader and the exact one read it.
+    /// The text, with `after` behind it, as each marker and the exact reader read it.
     fn check_quad(text: &[u8], after: u8) {
         let mut room = [after; QUAD_ROOM_BYTES];
         let length = text.len().min(QUAD_ROOM_BYTES);
         room[..length].copy_from_slice(&text[..length]);
-        let told = Address::read(text).and_then(|address| match address.ip() {
-            IpAddr::V4(ip) => Some(ip.to_bits()),
-            IpAddr::V6(_) => None,
+        let length = room.iter().position(|byte| !matches!(byte, b'.' | b'0'..=b'9'));
+        let told = length.and_then(|length| {
+            let bits = Address::read(&room[..length])?.bits() as u32;
+            Some(Quad { bits, length })
         });
-        let told = told.filter(|_| !text.contains(&b':')); // mapped: read, but not as a quad
-        for read in with_each(|| ReadQuad(&room, text.len())) {
+        for read in with_each(|| ReadQuad(room)) {
             assert_eq!(read, told, "{} before {after}", text.escape_ascii());
         }
     }

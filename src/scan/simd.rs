@@ -11,6 +11,9 @@
 //!    a call. [`Work::run`] must therefore be `inline(always)`.
 #![allow(unsafe_code)] // the one module that names a processor's instructions
 
+use crate::net::Address;
+use std::net::IpAddr;
+
 /// Bytes of a block.
 pub(super) const BLOCK_BYTES: usize = 64;
 
@@ -25,11 +28,11 @@ pub(super) struct Marks {
     pub(super) delimiters: u64,
 }
 
-/// The bytes of a text that mean something in a dotted quad.
+/// A dotted quad, and its length as text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Quad {
-    pub(super) dots: u32,
-    pub(super) digits: u32,
+    pub(super) bits: u32,
+    pub(super) length: usize,
 }
 
 /// Bytes that [`Marker::structure`] sees: a block, and behind it the end of a key that begins in it.
@@ -65,6 +68,9 @@ pub(super) struct Structure {
     pub(super) keys: u64,
 }
 
+/// Bytes that are looked at to read a dotted quad: its 15 at most, and what ends it.
+pub(super) const QUAD_ROOM_BYTES: usize = 16;
+
 /// Marks blocks.
 pub(super) trait Marker: Copy {
     /// The newlines, the quotes (`"`) and the bytes that are `delimiter`.
@@ -73,8 +79,8 @@ pub(super) trait Marker: Copy {
     /// Says that the byte at `at` will soon be read; any position will do.
     fn prefetch(self, bytes: &[u8], at: usize);
 
-    /// Which of 16 bytes are dots, and which are decimal digits.
-    fn quad(self, text: &[u8; 16]) -> Quad;
+    /// The dots and digits that the room begins with, if [`Address::read`] reads them as an IPv4 address.
+    fn quad(self, room: &[u8; QUAD_ROOM_BYTES]) -> Option<Quad>;
 
     /// Bit i of the answer is the parity of the bits up to and with i: all between an odd one and the next, the first
     /// included.
@@ -130,12 +136,12 @@ impl Marker for Portable {
     fn prefetch(self, _: &[u8], _: usize) {}
 
     #[inline(always)]
-    fn quad(self, text: &[u8; 16]) -> Quad {
-        let bits = |is: fn(u8) -> bool| {
-            let bit = |(at, &byte): (usize, &u8)| u32::from(is(byte)) << at;
-            text.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
-        };
-        Quad { dots: bits(|byte| byte == b'.'), digits: bits(|byte| byte.is_ascii_digit()) }
+    fn quad(self, room: &[u8; QUAD_ROOM_BYTES]) -> Option<Quad> {
+        let length = room.iter().position(|byte| !matches!(byte, b'.' | b'0'..=b'9'))?;
+        match Address::read(&room[..length])?.ip() {
+            IpAddr::V4(ip) => Some(Quad { bits: ip.to_bits(), length }),
+            IpAddr::V6(_) => None,
+        }
     }
 
     #[inline(always)]
@@ -171,7 +177,8 @@ impl Marker for Portable {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{
-        BLOCK_BYTES, Block, KeySign, Marker, Marks, Quad, ROOM_BYTES, Room, Stretch, Structure, Work,
+        BLOCK_BYTES, Block, KeySign, Marker, Marks, QUAD_ROOM_BYTES, Quad, ROOM_BYTES, Room, Stretch,
+        Structure, Work,
     };
     use std::arch::x86_64::*;
 
@@ -218,8 +225,9 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn quad(self, text: &[u8; 16]) -> Quad {
-            quad(text)
+        fn quad(self, room: &[u8; QUAD_ROOM_BYTES]) -> Option<Quad> {
+            // SAFETY: `self` proves SSSE3, which is part of what it was found by.
+            unsafe { quad(room) }
         }
 
         #[inline(always)]
@@ -320,8 +328,9 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn quad(self, text: &[u8; 16]) -> Quad {
-            quad(text)
+        fn quad(self, room: &[u8; QUAD_ROOM_BYTES]) -> Option<Quad> {
+            // SAFETY: `self` proves SSSE3, which is part of what it was found by.
+            unsafe { quad(room) }
         }
 
         #[inline(always)]
@@ -407,17 +416,85 @@ mod x86 {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(at).cast()) }
     }
 
-    /// With SSE2, which every processor of this architecture has.
-    #[inline(always)]
-    fn quad(text: &[u8; 16]) -> Quad {
-        // SAFETY: the target has SSE2; the load needs no alignment and reads the 16 bytes of `text`.
-        unsafe {
-            let text = _mm_loadu_si128(text.as_ptr().cast());
-            let digits = _mm_sub_epi8(text, _mm_set1_epi8(b'0' as i8));
-            let is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits);
-            let is_dot = _mm_cmpeq_epi8(text, _mm_set1_epi8(b'.' as i8));
-            Quad { dots: _mm_movemask_epi8(is_dot) as u32, digits: _mm_movemask_epi8(is_digit) as u32 }
+    /// Where the octets of a quad are in its text, by the dots and the end of the text as bits.
+    struct Shapes {
+        /// The bits, at their slot; 0 where there are none.
+        ends: [u16; SLOTS],
+        /// Tens and ones of the octets in order, then their hundreds; [`NO_DIGIT`] where there is none.
+        places: [[u8; 16]; SLOTS],
+    }
+
+    /// There are 81 shapes: octets of one, two or three digits.
+    static SHAPES: Shapes = Shapes::new();
+
+    const SLOTS: usize = 256;
+    /// What a byte shuffle turns into 0.
+    const NO_DIGIT: u8 = 0x80;
+
+    impl Shapes {
+        const fn new() -> Self {
+            let mut shapes = Self { ends: [0; SLOTS], places: [[NO_DIGIT; 16]; SLOTS] };
+            let mut shape = 0;
+            while shape < 81 {
+                let lengths = [shape / 27 + 1, shape / 9 % 3 + 1, shape / 3 % 3 + 1, shape % 3 + 1];
+                let (mut ends, mut places, mut at, mut octet) = (0, [NO_DIGIT; 16], 0, 0);
+                while octet < 4 {
+                    at += lengths[octet];
+                    places[2 * octet + 1] = at as u8 - 1;
+                    if lengths[octet] > 1 {
+                        places[2 * octet] = at as u8 - 2;
+                    }
+                    if lengths[octet] > 2 {
+                        places[8 + 2 * octet] = at as u8 - 3;
+                    }
+                    ends |= 1 << at;
+                    at += 1;
+                    octet += 1;
+                }
+                let slot = Self::slot(ends as u32);
+                assert!(shapes.ends[slot] == 0, "each shape has a slot of its own");
+                shapes.ends[slot] = ends;
+                shapes.places[slot] = places;
+                shape += 1;
+            }
+            shapes
         }
+
+        /// The multiplier gives every shape a slot of its own, as `new` makes sure of.
+        #[inline(always)]
+        const fn slot(ends: u32) -> usize {
+            (ends.wrapping_mul(6639) >> 13) as usize % SLOTS
+        }
+    }
+
+    /// All octets at once: the places of dots and end tell where the digits are; these are brought to fixed places,
+    /// weighed and added. What is no quad has no shape, an octet above 255, or a zero before another digit.
+    #[inline]
+    #[target_feature(enable = "ssse3")]
+    fn quad(room: &[u8; QUAD_ROOM_BYTES]) -> Option<Quad> {
+        // SAFETY: the load needs no alignment and reads the 16 bytes of `room`.
+        let text = unsafe { _mm_loadu_si128(room.as_ptr().cast()) };
+        let digits = _mm_sub_epi8(text, _mm_set1_epi8(b'0' as i8));
+        let bits = |is: __m128i| _mm_movemask_epi8(is) as u32;
+        let is_digit = bits(_mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits));
+        let is_zero = bits(_mm_cmpeq_epi8(digits, _mm_setzero_si128()));
+        let is_dot = bits(_mm_cmpeq_epi8(text, _mm_set1_epi8(b'.' as i8)));
+        // 16 where all bytes are: a length that no shape has.
+        let length = (!(is_digit | is_dot)).trailing_zeros();
+        let end = 1 << length;
+        let dots = is_dot & (end - 1);
+        let slot = Shapes::slot(dots | end);
+        // A zero that an octet begins with and a digit follows.
+        let padding = is_zero & (dots << 1 | 1) & (is_digit & (end - 1)) >> 1;
+        // SAFETY: the load needs no alignment and reads the 16 bytes of an element.
+        let places = unsafe { _mm_loadu_si128(SHAPES.places[slot].as_ptr().cast()) };
+        let weights = _mm_set_epi8(0, 100, 0, 100, 0, 100, 0, 100, 1, 10, 1, 10, 1, 10, 1, 10);
+        let parts = _mm_maddubs_epi16(_mm_shuffle_epi8(digits, places), weights);
+        let octets = _mm_add_epi16(parts, _mm_srli_si128::<8>(parts));
+        let above = bits(_mm_cmpgt_epi16(octets, _mm_set1_epi16(255))) & 0xff;
+        let is_quad = u32::from(SHAPES.ends[slot]) == dots | end && padding | above == 0;
+        let packed = _mm_cvtsi128_si32(_mm_packus_epi16(octets, octets)) as u32;
+        is_quad.then_some(Quad { bits: packed.swap_bytes(), length: length as usize })
     }
 
     /// The carryless product with all ones: each bit is added, without carries, to itself and all above.
@@ -452,29 +529,6 @@ mod tests {
         #[inline(always)]
         fn run(self, marker: impl Marker) -> Marks {
             marker.mark(self.0, self.1)
-        }
-    }
-
-    struct ReadQuad([u8; 16]);
-
-    impl Work for ReadQuad {
-        type Output = Quad;
-        #[inline(always)]
-        fn run(self, marker: impl Marker) -> Quad {
-            marker.quad(&self.0)
-        }
-    }
-
-    #[test]
-    fn every_byte_is_a_dot_or_a_digit_or_neither_at_every_place() {
-        for (place, byte) in (0..16).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
-            let mut text = [b'x'; 16];
-            text[place] = byte;
-            let told = Quad {
-                dots: u32::from(byte == b'.') << place,
-                digits: u32::from(byte.is_ascii_digit()) << place,
-            };
-            assert!(with_each(|| ReadQuad(text)).iter().all(|quad| *quad == told), "{byte} at {place}");
         }
     }
 

@@ -27,8 +27,9 @@
 
 use super::frame::Framing;
 use super::{Dialect, JSON_DEPTH_MAX, Path, is_blank};
+use crate::net::Address;
 use crate::scan::format::sweep_frames;
-use crate::scan::leap::{AHEAD_BYTES, Exact, Leapt, Queue, block, read_address};
+use crate::scan::leap::{AHEAD_BYTES, Exact, Queue, block, read_address};
 use crate::scan::simd::{BLOCK_BYTES, KeySign, Marker, ROOM_BYTES, Room, STRETCH_BYTES, Structure, Work};
 use crate::scan::{Sink, Tally};
 use memchr::memchr;
@@ -97,6 +98,13 @@ impl Work for Sweep<'_> {
         queue.empty(lines.exact, sink, tally);
         at
     }
+}
+
+/// A record that was leapt over.
+struct Leapt {
+    record: Range<usize>,
+    address: Address,
+    next: usize,
 }
 
 impl Lines<'_> {
