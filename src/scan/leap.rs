@@ -231,7 +231,10 @@ pub(super) fn read_address(marker: impl Marker, bytes: &[u8], field: Range<usize
         [b'"', .., b'"'] => field.start + 1..field.end - 1,
         _ => field,
     };
-    let quad = bytes[text.start..].first_chunk().and_then(|room| read_quad(marker, room, text.len()));
+    let quad = match bytes[text.start..].first_chunk() {
+        Some(room) => read_quad(marker, room, text.len()),
+        None => None,
+    };
     match quad {
         Some(bits) => Some(Address::v4(bits)),
         None => read_other(&bytes[text]),
