@@ -325,7 +325,10 @@ fn last_block(rest: &[u8]) -> Option<Block> {
 /// The address that is all of a text, which ends before the window does.
 #[inline(always)]
 pub(super) fn read_address(marker: impl Marker, bytes: &[u8], text: Range<usize>) -> Option<Address> {
-    let quad = bytes[text.start..].first_chunk().and_then(|room| marker.quad(room));
+    let quad = match bytes[text.start..].first_chunk() {
+        Some(room) => marker.quad(room),
+        None => None,
+    };
     match quad {
         Some(Quad { bits, length }) if length == text.len() => Some(Address::v4(bits)),
         _ => read_rare(&bytes[text]),

@@ -8,7 +8,8 @@
 //! 1. A marker of a processor's feature exists only where the feature was found: its value is the proof that its
 //!    instructions may be executed, so that all of its methods are safe.
 //! 2. Work is compiled once for each marker, inside a function that names the features; else each instruction would be
-//!    a call. [`Work::run`] must therefore be `inline(always)`.
+//!    a call. [`Work::run`] must therefore be `inline(always)`. Closures are small enough to be inlined, `array::map` is
+//!    not: it made each instruction a call (measured).
 #![allow(unsafe_code)] // the one module that names a processor's instructions
 
 use crate::net::Address;
@@ -272,12 +273,15 @@ mod x86 {
         #[inline(always)]
         fn first_newline(self, stretch: &Stretch) -> Option<usize> {
             // SAFETY: `self` proves AVX-512 F and BW; the loads need no alignment and read the 256 bytes of `stretch`.
-            let newlines = [0, 1, 2, 3].map(|at: usize| unsafe {
-                let block = _mm512_loadu_si512(stretch.as_ptr().add(at * BLOCK_BYTES).cast());
-                _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(b'\n' as i8))
-            });
-            let any = newlines[0] | newlines[1] | newlines[2] | newlines[3];
-            (any != 0).then(|| first_of(newlines))
+            unsafe {
+                let equal = |at: usize| {
+                    let block = _mm512_loadu_si512(stretch.as_ptr().add(at).cast());
+                    _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(b'\n' as i8))
+                };
+                let newlines = [equal(0), equal(64), equal(128), equal(192)];
+                let any = newlines[0] | newlines[1] | newlines[2] | newlines[3];
+                if any == 0 { None } else { Some(first_of(newlines)) }
+            }
         }
     }
 
@@ -353,7 +357,8 @@ mod x86 {
                 let byte = |wanted: u8| _mm256_set1_epi8(wanted as i8);
                 let block = at(0);
                 // Brackets differ from braces in this bit alone.
-                let braces = block.map(|half| _mm256_or_si256(half, byte(b'[' ^ b'{')));
+                let brace = |half| _mm256_or_si256(half, byte(b'[' ^ b'{'));
+                let braces = [brace(block[0]), brace(block[1])];
                 let equal = |block: [__m256i; 2], wanted| {
                     let bits = |half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, byte(wanted))) as u32;
                     u64::from(bits(block[1])) << 32 | u64::from(bits(block[0]))
@@ -389,12 +394,18 @@ mod x86 {
                     let half = _mm256_loadu_si256(stretch.as_ptr().add(at).cast());
                     _mm256_cmpeq_epi8(half, _mm256_set1_epi8(b'\n' as i8))
                 };
-                let blocks = [0, 1, 2, 3].map(|i| [equal(i * BLOCK_BYTES), equal(i * BLOCK_BYTES + 32)]);
-                let any = blocks.map(|[low, high]| _mm256_or_si256(low, high));
-                let any = _mm256_or_si256(_mm256_or_si256(any[0], any[1]), _mm256_or_si256(any[2], any[3]));
-                let bits = |half| u64::from(_mm256_movemask_epi8(half) as u32);
-                (_mm256_movemask_epi8(any) != 0)
-                    .then(|| first_of(blocks.map(|[low, high]| bits(high) << 32 | bits(low))))
+                let (a, b, c, d) = (equal(0), equal(32), equal(64), equal(96));
+                let (e, f, g, h) = (equal(128), equal(160), equal(192), equal(224));
+                let either = |one, other| _mm256_or_si256(one, other);
+                let any = either(either(either(a, b), either(c, d)), either(either(e, f), either(g, h)));
+                if _mm256_movemask_epi8(any) == 0 {
+                    return None;
+                }
+                let bits = |low, high| {
+                    let bits = |half| u64::from(_mm256_movemask_epi8(half) as u32);
+                    bits(high) << 32 | bits(low)
+                };
+                Some(first_of([bits(a, b), bits(c, d), bits(e, f), bits(g, h)]))
             }
         }
     }
