@@ -113,7 +113,7 @@ async fn run(request: ServeRequest) -> Result<u8, ServeError> {
     shared.observer.log.info("ready", &[("version", env!("CARGO_PKG_VERSION"))]);
     let supervisor = Supervisor {
         config: request.config,
-        systemd: Systemd::default(),
+        systemd: Systemd::start().map_err(ServeError::System)?,
         before: Sign::of(&shared),
         reloads: mpsc::unbounded_channel(),
         is_reloading: false,

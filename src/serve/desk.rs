@@ -514,6 +514,9 @@ impl Desk {
 
     fn fail(&mut self, file: WorkFile, reason: &str, arrived: SystemTime) {
         let (feed, dump) = (file.feed.to_string(), shown_name(&file));
+        // Where it was while we worked on it helps nobody any more.
+        let path = crate::text::show(file.path.as_os_str().as_encoded_bytes(), 4096);
+        let reason = &reason.replace(&path, &format!("{feed}/{dump}"));
         let failed_at = super::lane::now().id_text();
         let text =
             format!("{reason}\n\nfeed: {feed}\ndump: {dump}\nfailed: {failed_at}\ntries: {}\n", file.tries);

@@ -127,14 +127,11 @@ impl Observer {
     /// A file went to `failed`.
     pub(super) fn file_failed(&self, feed: &str, dump: &str, reason: &str) {
         self.log.error(format!("dump failed: {reason}"), &[("feed", feed), ("dump", dump)]);
+        let said = if reason.contains(dump) { reason.to_owned() } else { format!("{feed}/{dump}: {reason}") };
         let mut board = self.board();
         board.failed += 1;
         board.feeds.entry(feed.to_owned()).or_default().failed += 1;
-        push_front(
-            &mut board.problems,
-            (SystemTime::now(), format!("{feed}/{dump}: {reason}")),
-            PROBLEMS_MAX,
-        );
+        push_front(&mut board.problems, (SystemTime::now(), said), PROBLEMS_MAX);
     }
 
     /// A file will be tried again.

@@ -40,6 +40,7 @@ li:first-child{border-top:0;padding-top:0}li:last-child{padding-bottom:0}
 li .more{grid-column:1/-1;font-size:.9rem}
 li .when{text-align:right;white-space:nowrap}
 b{font-weight:600;font-variant-numeric:tabular-nums}
+a{color:inherit}
 footer{color:var(--soft);font-size:.85rem}
 ";
 

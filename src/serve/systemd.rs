@@ -1,38 +1,56 @@
 //! What the service manager is told: sd_notify(3). Without `NOTIFY_SOCKET`, nobody is.
+//!
+//! A thread of its own tells it: the socket takes few messages, and a manager that does not read must not hold us up. What
+//! finds no room is lost.
 
 use sd_notify::NotifyState;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// The last status that was told, so that none is told twice.
-#[derive(Default)]
+/// Messages that wait for a manager that is slow.
+const MESSAGES_WAITING_MAX: usize = 16;
+
+/// Tells the manager, and remembers the last status, so that none is told twice.
 pub(super) struct Systemd {
+    messages: SyncSender<Message>,
     status: String,
 }
 
+enum Message {
+    Ready,
+    Reloading,
+    Stopping,
+    Alive,
+    Status(String),
+}
+
 impl Systemd {
-    pub(super) fn ready(&self) {
-        tell(&[NotifyState::Ready]);
+    pub(super) fn start() -> std::io::Result<Self> {
+        let (messages, received) = sync_channel(MESSAGES_WAITING_MAX);
+        std::thread::Builder::new().name("systemd".into()).spawn(move || tell_all(&received))?;
+        Ok(Self { messages, status: String::new() })
     }
 
-    /// Until the next [`Systemd::ready`]. The time tells the manager which reload this is the answer to.
+    pub(super) fn ready(&self) {
+        self.tell(Message::Ready);
+    }
+
+    /// Until the next [`Systemd::ready`].
     pub(super) fn reloading(&self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
-            Err(_) => tell(&[NotifyState::Reloading]),
-        }
+        self.tell(Message::Reloading);
     }
 
     pub(super) fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
+        self.tell(Message::Stopping);
     }
 
     pub(super) fn alive(&self) {
-        tell(&[NotifyState::Watchdog]);
+        self.tell(Message::Alive);
     }
 
     pub(super) fn status(&mut self, status: String) {
         if status != self.status {
-            tell(&[NotifyState::Status(&status)]);
+            self.tell(Message::Status(status.clone()));
             self.status = status;
         }
     }
@@ -41,9 +59,29 @@ impl Systemd {
     pub(super) fn watchdog(&self) -> Option<Duration> {
         sd_notify::watchdog_enabled().filter(|wait| !wait.is_zero())
     }
+
+    fn tell(&self, message: Message) {
+        let _ = self.messages.try_send(message);
+    }
 }
 
-/// If the manager does not listen, there is nothing to be done about it.
-fn tell(state: &[NotifyState<'_>]) {
-    let _ = sd_notify::notify(state);
+fn tell_all(messages: &Receiver<Message>) {
+    for message in messages {
+        // If the manager does not listen, there is nothing to be done about it.
+        let _ = match &message {
+            Message::Ready => sd_notify::notify(&[NotifyState::Ready]),
+            Message::Reloading => tell_reloading(),
+            Message::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
+            Message::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
+            Message::Status(status) => sd_notify::notify(&[NotifyState::Status(status)]),
+        };
+    }
+}
+
+/// The time tells the manager which reload this is the answer to.
+fn tell_reloading() -> std::io::Result<()> {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => sd_notify::notify(&[NotifyState::Reloading, now]),
+        Err(_) => sd_notify::notify(&[NotifyState::Reloading]),
+    }
 }

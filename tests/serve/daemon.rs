@@ -9,6 +9,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -29,7 +31,7 @@ pub(crate) const RUN_TIME: &str = "2026-11-22T12:00:00Z";
 /// The place of one daemon; it may be started again and again.
 pub(crate) struct Place {
     directory: TempDir,
-    notify: UnixDatagram,
+    notified: Mutex<Receiver<String>>,
     pub(crate) listen: SocketAddr,
 }
 
@@ -47,10 +49,11 @@ impl Place {
     pub(crate) fn with(inbox: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let notify = UnixDatagram::bind(directory.path().join("notify")).unwrap();
-        notify.set_read_timeout(Some(DEADLINE)).unwrap();
+        let (told, notified) = channel();
+        std::thread::spawn(move || hear(&notify, &told));
         // Free now; nobody else here asks for one without naming it.
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let place = Self { directory, notify, listen };
+        let place = Self { directory, notified: Mutex::new(notified), listen };
         place.write("register.csv", REGISTER);
         place.configure(inbox);
         place
@@ -104,51 +107,34 @@ impl Place {
     }
 
     pub(crate) fn start_command(&self, command: &mut Command) -> Daemon<'_> {
-        let daemon = Daemon { place: self, child: command.spawn().unwrap() };
+        let daemon = Daemon::spawn(self, command);
         self.wait_notified("READY=1");
         daemon
     }
 
     /// The next message to systemd that has this line.
     pub(crate) fn wait_notified(&self, line: &str) -> String {
-        let deadline = Instant::now() + DEADLINE;
-        let mut message = [0; 4096];
-        while Instant::now() < deadline {
-            let length = self
-                .notify
-                .recv(&mut message)
-                .unwrap_or_else(|error| panic!("{line}: {error}\n{}", self.log()));
-            let text = std::str::from_utf8(&message[..length]).unwrap();
-            if text.lines().any(|told| told.starts_with(line)) {
-                return text.to_owned();
-            }
-        }
-        panic!("not told: {line}\n{}", self.log());
+        self.find_notified(line, DEADLINE).unwrap_or_else(|| panic!("not told: {line}\n{}", self.log()))
     }
 
     /// What was told and not yet asked for.
     pub(crate) fn forget_notified(&self) {
-        self.notify.set_nonblocking(true).unwrap();
-        while self.notify.recv(&mut [0; 4096]).is_ok() {}
-        self.notify.set_nonblocking(false).unwrap();
+        while self.notified.lock().unwrap().try_recv().is_ok() {}
     }
 
-    /// Whether a line was told within so long.
+    /// Whether a line is told within so long.
     pub(crate) fn is_notified_within(&self, line: &str, wait: Duration) -> bool {
-        let deadline = Instant::now() + wait;
-        let mut message = [0; 4096];
-        let mut is_told = false;
-        while !is_told && Instant::now() < deadline {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            self.notify.set_read_timeout(Some(left)).unwrap();
-            let told = self
-                .notify
-                .recv(&mut message)
-                .map(|length| std::str::from_utf8(&message[..length]).unwrap().to_owned());
-            is_told = told.is_ok_and(|text| text.lines().any(|told| told.starts_with(line)));
+        self.find_notified(line, wait).is_some()
+    }
+
+    fn find_notified(&self, line: &str, wait: Duration) -> Option<String> {
+        let (deadline, notified) = (Instant::now() + wait, self.notified.lock().unwrap());
+        loop {
+            let text = notified.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+            if text.lines().any(|told| told.starts_with(line)) {
+                return Some(text);
+            }
         }
-        self.notify.set_read_timeout(Some(DEADLINE)).unwrap();
-        is_told
     }
 
     pub(crate) fn log(&self) -> String {
@@ -219,7 +205,11 @@ impl Place {
     }
 }
 
-impl Daemon<'_> {
+impl<'p> Daemon<'p> {
+    pub(crate) fn spawn(place: &'p Place, command: &mut Command) -> Self {
+        Self { place, child: command.spawn().unwrap() }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -256,6 +246,17 @@ impl Drop for Daemon<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// In systemd's place; the socket holds ten messages, so they are taken as they come.
+fn hear(notify: &UnixDatagram, told: &Sender<String>) {
+    let mut message = [0; 4096];
+    while let Ok(length) = notify.recv(&mut message) {
+        let text = String::from_utf8_lossy(&message[..length]).into_owned();
+        if told.send(text).is_err() {
+            return;
+        }
     }
 }
 
