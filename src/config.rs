@@ -20,7 +20,7 @@ use crate::policy::{Office, SenderName, Senders, Tlp};
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
 use crate::spool::Sender;
-use crate::text::show;
+use crate::text::{says_nothing, show};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -422,7 +422,7 @@ const IDENTIFIER_BYTES_MAX: usize = 128;
 
 /// What is wrong, in a word: an empty one, as an unset variable gives it, would let alerts pass that say nothing.
 pub fn read_identifier(identifier: String) -> Result<String, String> {
-    let is_word = !identifier.trim().is_empty()
+    let is_word = !says_nothing(&identifier)
         && identifier.len() <= IDENTIFIER_BYTES_MAX
         && !identifier.contains(|letter: char| letter == '|' || letter.is_control());
     match is_word {

@@ -5,6 +5,7 @@
 
 use crate::net::Address;
 use std::fmt::Write;
+use std::io;
 
 /// Whether a character could act on the terminal or deceive its reader: controls, C1 and DEL, bidirectional marks,
 /// line and paragraph separators, the byte order mark.
@@ -50,6 +51,18 @@ pub fn show(bytes: &[u8], max: usize) -> String {
     out
 }
 
+/// A message in which names of files, which others may choose, can do nothing to a terminal or a log.
+pub fn safe_line(said: &str) -> String {
+    let mut safe = String::with_capacity(said.len());
+    for char in said.chars() {
+        match is_hostile(char) {
+            true => safe.extend(char.escape_default()),
+            false => safe.push(char),
+        }
+    }
+    safe
+}
+
 fn push_shown(out: &mut String, char: char) {
     match char {
         '\n' => out.push_str("\\n"),
@@ -90,6 +103,32 @@ static STEPS: [Step; 256] = {
     }
     steps
 };
+
+/// Whether a value says nothing: IntelMQ drops these without a word, under any key.
+pub fn says_nothing(value: &str) -> bool {
+    matches!(value.trim_matches(is_space), "" | "-" | "N/A")
+}
+
+/// What Python's `str.strip` takes for space: Unicode's, and four separators among the controls.
+pub fn is_space(char: char) -> bool {
+    char.is_whitespace() || matches!(char, '\x1c'..='\x1f')
+}
+
+/// Writes compact JSON whose strings are as [`push_json`] writes them.
+pub struct SafeJson;
+
+impl serde_json::ser::Formatter for SafeJson {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        let mut safe = Vec::with_capacity(text.len());
+        push_json(&mut safe, text);
+        out.write_all(&safe)
+    }
+}
+
+/// Writes a value as JSON by [`SafeJson`].
+pub fn write_json(out: impl io::Write, value: &impl serde::Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, SafeJson))
+}
 
 /// Appends `text` as the inside of a JSON string: controls, C1 and bidirectional marks escaped, the rest as UTF-8.
 ///

@@ -495,7 +495,8 @@ fn tell_judgement(case: &Case, cells: &Cells<'_>) -> Result<(String, String), Sk
         }
         return Ok(("Exposed Exposed client=false".to_owned(), format!("identifier={given:?}")));
     }
-    let identifier = cells.text(M::Identifier).or(given);
+    let says = |word: &&str| !matches!(word.trim(), "" | "-" | "N/A");
+    let identifier = cells.text(M::Identifier).filter(says).or(given);
     if identifier.is_none() && case.take == Take::Vulnerable {
         return Err(Skip::NotVulnerable);
     }

@@ -4,7 +4,7 @@
 //! of Python underneath (`urlsplit`), the stricter reading counts.
 
 use crate::net::Address;
-use crate::text::push_json;
+use crate::text::{is_space, push_json, says_nothing};
 use std::borrow::Cow;
 
 /// A key of IntelMQ's and what fits it.
@@ -40,7 +40,7 @@ pub(super) static EVENT_DESCRIPTION_URL: Key = key!("event_description.url", url
 
 /// Appends `,"key":"value"`, with the key that the gate lets it have; nothing if the value says nothing.
 pub(super) fn put(out: &mut Vec<u8>, key: &Key, value: &str) {
-    if is_absent(value) {
+    if says_nothing(value) {
         return;
     }
     match (key.fit)(value) {
@@ -51,7 +51,7 @@ pub(super) fn put(out: &mut Vec<u8>, key: &Key, value: &str) {
 
 /// Appends a key that takes any text: one of ours. `key` comes with comma, quotes and colon.
 pub(super) fn put_extra(out: &mut Vec<u8>, key: &'static str, value: &str) {
-    if !is_absent(value) {
+    if !says_nothing(value) {
         put_string(out, key, value);
     }
 }
@@ -61,16 +61,6 @@ fn put_string(out: &mut Vec<u8>, key: &'static str, value: &str) {
     out.push(b'"');
     push_json(out, value);
     out.push(b'"');
-}
-
-/// Whether a value says nothing: IntelMQ drops these without a word, under any key.
-pub(super) fn is_absent(value: &str) -> bool {
-    matches!(value.trim_matches(is_space), "" | "-" | "N/A")
-}
-
-/// What Python's `str.strip` takes for space: Unicode's, and four separators among the controls.
-fn is_space(char: char) -> bool {
-    char.is_whitespace() || matches!(char, '\x1c'..='\x1f')
 }
 
 fn has_outer_space(value: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::net::Address;
 use crate::policy::{Hold, Line, SenderName, Tlp};
 use crate::register::Constituency;
 use crate::scan::{Finding, Subject};
-use crate::text::host_name;
+use crate::text::{host_name, says_nothing};
 use std::borrow::Cow;
 
 /// Longest `event_description.text`, CVE or tag, in characters; a longer one ends in `…` there.
@@ -107,7 +107,7 @@ impl Context {
     }
 
     fn severity_text<'f>(&'f self, finding: &'f Finding<'_>) -> &'f str {
-        let own = Some(text(&finding.severity)).filter(|severity| !gate::is_absent(severity));
+        let own = Some(text(&finding.severity)).filter(|severity| !says_nothing(severity));
         own.or(self.severity.as_deref()).unwrap_or_default()
     }
 
@@ -294,7 +294,7 @@ fn put_network(out: &mut Vec<u8>, alert: &Alert<'_>) {
 
 /// The host of the first that names one; text that is meant as a name and is none goes to `extra.` as it is.
 fn put_name<const N: usize>(out: &mut Vec<u8>, key: &Key, names: [&Option<Cow<'_, str>>; N]) {
-    let stated = names.into_iter().map(text).find(|name| !gate::is_absent(name) && !is_address(name));
+    let stated = names.into_iter().map(text).find(|name| !says_nothing(name) && !is_address(name));
     let Some(name) = stated else { return };
     match host_name(name) {
         Some(host) => put(out, key, &host),
@@ -385,7 +385,7 @@ fn join<'t>(items: impl Iterator<Item = Cow<'t, str>>, between: char) -> String 
             Cow::Borrowed(item) => shorten(item),
             Cow::Owned(item) => Cow::Owned(shorten(&item).into_owned()),
         };
-        if gate::is_absent(&item) || seen.contains(&item) {
+        if says_nothing(&item) || seen.contains(&item) {
             continue;
         }
         if !joined.is_empty() {

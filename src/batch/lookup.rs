@@ -7,7 +7,7 @@ use crate::index::{Claim, Index};
 use crate::moment::Moment;
 use crate::net::{Address, Asn, Prefix, PrefixError};
 use crate::policy::{Case, Decision, Explanation, Hold, InOffice, Outcome, decide, explain};
-use crate::text::{host_name, show};
+use crate::text::{self, host_name, show};
 use serde::Serialize;
 use std::io::{self, BufRead, BufWriter, Write};
 
@@ -233,7 +233,7 @@ fn covering<'i>(index: &'i Index, explanation: &Explanation) -> Covering<'i> {
 }
 
 fn write_json(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, answer)?;
+    text::write_json(&mut *out, answer)?;
     writeln!(out)
 }
 

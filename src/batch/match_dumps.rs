@@ -101,10 +101,11 @@ fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8
     check(request)?;
     request.reading.feed()?;
     request.reading.over(&Feed::default(), &config)?;
+    let started = Instant::now();
+    // Until now a signal ends the process at once: a register may come from a pipe that nobody writes.
+    let index = request.setup.load_index(&config)?;
     let (signal, cancelled) = catch_signals()?;
     let mut sink = open_sink(request, &config)?;
-    let started = Instant::now();
-    let index = request.setup.load_index(&config)?;
     if let Some(metrics) = metrics {
         metrics.index_is(&index, request.setup.index_file(&config), started.elapsed());
     }

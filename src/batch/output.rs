@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Wanted};
 use crate::pipeline::Progress;
+use crate::text::{safe_line, write_json};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt;
 use std::fs::{File, Permissions};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Says something on standard error. If nobody can hear it, nothing changes.
 pub(super) fn note(said: fmt::Arguments<'_>) {
-    let _ = writeln!(anstream::stderr(), "{said}");
+    let _ = writeln!(anstream::stderr(), "{}", safe_line(&said.to_string()));
 }
 
 /// Prints lines of data.
@@ -26,7 +27,7 @@ pub(super) fn print_lines(lines: &[impl fmt::Display]) -> Result<(), Failure> {
 /// Prints a JSON document on a line of its own.
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    serde_json::to_writer(&mut out, value).map_err(|error| Failure::Output(error.into()))?;
+    write_json(&mut out, value).map_err(|error| Failure::Output(error.into()))?;
     writeln!(out).and_then(|()| out.flush()).map_err(Failure::Output)
 }
 

@@ -11,6 +11,7 @@ use crate::batch::{self, Failure};
 use crate::config::DEFAULT_PATH;
 use crate::moment::Moment;
 use crate::serve::{self, ServeError};
+use crate::text::safe_line;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -426,7 +427,7 @@ fn complain(failure: &Failure) {
         return;
     }
     let red = anstyle::AnsiColor::Red.on_default().bold();
-    let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {failure}");
+    let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {}", safe_line(&failure.to_string()));
 }
 
 fn run_match(args: MatchArgs) -> Result<u8, Failure> {

@@ -7,7 +7,7 @@ use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
 use crate::matcher::{Accepted, Judge};
 use crate::policy::Decision;
 use crate::scan::{Findings, Format, REJECTS_KEPT, Reject, Skip, Subject};
-use crate::text::show;
+use crate::text::{show, write_json};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
@@ -142,7 +142,7 @@ impl<F> RunJudge<'_, F> {
         let Some((dump, out)) = &mut self.rejects else { return Ok(()) };
         let line = &from[..memchr::memchr(b'\n', from).unwrap_or(from.len())];
         let line = RejectLine { dump, at, text: show(line, TEXT_CHARS_MAX) };
-        serde_json::to_writer(&mut **out, &line)
+        write_json(&mut **out, &line)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))
             .map_err(RunError::Output)

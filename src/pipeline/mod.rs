@@ -16,6 +16,7 @@ mod render;
 mod report;
 mod run;
 mod sort;
+mod wide;
 
 pub use preview::{PREVIEW_ALERTS, Preview, preview};
 pub use report::{Books, BySeverity, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};

@@ -11,11 +11,13 @@ use super::decider::Decider;
 use super::group::Group;
 use super::judge::Spill;
 use super::sort::{Match, Sorted};
+use super::wide::Wide;
 use crate::alert::{Ids, Merged, Recipient, Severity};
 use crate::policy::{Decision, Hold, Line};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Matches that are rendered at once on all threads; their lines are in memory together.
 const BATCH_MATCHES: usize = 16 * 1024;
@@ -59,12 +61,11 @@ pub(super) fn render(
     records: &Records<'_>,
     format: &dyn Format,
     decider: &Decider<'_>,
-    cancelled: &dyn Fn() -> bool,
+    cancelled: &AtomicBool,
     take: impl FnMut(Vec<Piece>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
-    let work = Work { records, format, decider };
-    let mut renderer =
-        Renderer { work, cancelled, take, batch: Vec::with_capacity(BATCH_MATCHES), open: None };
+    let work = Work { records, format, decider, cancelled, wide: &Wide::default() };
+    let mut renderer = Renderer { work, take, batch: Vec::with_capacity(BATCH_MATCHES), open: None };
     for found in sorted {
         renderer.add(found.map_err(RunError::scratch)?)?;
     }
@@ -77,11 +78,12 @@ pub(super) struct Work<'a> {
     records: &'a Records<'a>,
     format: &'a dyn Format,
     decider: &'a Decider<'a>,
+    cancelled: &'a AtomicBool,
+    wide: &'a Wide,
 }
 
 struct Renderer<'a, T> {
     work: Work<'a>,
-    cancelled: &'a dyn Fn() -> bool,
     take: T,
     /// Begins with a leader, or with followers of `open`.
     batch: Vec<Match>,
@@ -119,7 +121,7 @@ impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
         let Some((_, group)) = &mut self.open else { return Ok(()) };
         group.append(Group::gather(&self.batch, self.work)?);
         self.batch.clear();
-        if (self.cancelled)() { Err(RunError::Cancelled) } else { Ok(()) }
+        self.work.look_at_cancelled()
     }
 
     /// Renders all that is there.
@@ -135,9 +137,6 @@ impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
             let (pieces, matches) = self.work.render_part(&self.batch[done..])?;
             done += matches;
             (self.take)(pieces)?;
-            if (self.cancelled)() {
-                return Err(RunError::Cancelled);
-            }
         }
         self.batch.clear();
         Ok(())
@@ -174,6 +173,7 @@ impl Work<'_> {
             if pieces.last().is_none_or(|piece| !piece.is_for(group[0])) {
                 pieces.push(Piece::new(group[0], self.decider));
             }
+            self.look_at_cancelled()?;
             let piece = pieces.last_mut().expect("pushed above");
             let before = piece.bytes.len();
             self.render_group(group, piece)?;
@@ -193,6 +193,10 @@ impl Work<'_> {
         Ok(())
     }
 
+    fn look_at_cancelled(self) -> Result<(), RunError> {
+        if self.cancelled.load(Ordering::Relaxed) { Err(RunError::Cancelled) } else { Ok(()) }
+    }
+
     /// The record that a match was found in.
     pub(super) fn copy(self, found: Match) -> Result<Vec<u8>, RunError> {
         self.records.copy(found, self.format)
@@ -209,12 +213,17 @@ impl Work<'_> {
         let finding =
             findings.into_iter().find(|finding| finding.part == found.part()).ok_or(RunError::Changed)?;
         let owned = |line: &Line| line.owner.0 == found.owner();
-        let (line, hold) = match self.decider.decide(&finding) {
-            Decision::Share(line) if owned(&line) => (line, None),
-            Decision::Hold(reason, lines) => {
-                (lines.into_iter().find(owned).ok_or(RunError::Changed)?, Some(reason))
-            }
-            _ => return Err(RunError::Changed),
+        let (line, hold) = match self.wide.line(found, record) {
+            Some((line, reason)) => (line, Some(reason)),
+            None => match self.decider.decide(&finding) {
+                Decision::Share(line) if owned(&line) => (line, None),
+                Decision::Hold(reason, lines) => {
+                    let line = *lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?;
+                    self.wide.keep(found, record, reason, &lines);
+                    (line, Some(reason))
+                }
+                _ => return Err(RunError::Changed),
+            },
         };
         let verdict = hold.map_or(0, |reason| 1 + reason as u8);
         if verdict != found.verdict() {

@@ -337,8 +337,7 @@ fn render_all(
     };
     let of = sorted.matches;
     let mut lines = 0;
-    let cancelled = || job.cancelled.load(Ordering::Relaxed);
-    let rendered = render(sorted, &records, &*dump.format, &decider, &cancelled, |pieces| {
+    let rendered = render(sorted, &records, &*dump.format, &decider, job.cancelled, |pieces| {
         for piece in pieces {
             report.take(&piece, decider.sender(piece.owner));
             lines += piece.lines + piece.duplicates;

@@ -13,6 +13,7 @@ use super::{
     Field, Finding, Format, FormatError, FormatOptions, FormatSpec, Head, Kind, RECORD_BYTES_MAX, Side, Skip,
     Take,
 };
+use crate::text::says_nothing;
 use std::borrow::Cow;
 
 /// The format `csv`.
@@ -133,7 +134,10 @@ struct Csv {
 
 impl Rows for Csv {
     fn judge<'r>(&self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
-        let identifier = row.text(roles.identifier).or_else(|| self.identifier.clone().map(Cow::Owned));
+        let identifier = row
+            .text(roles.identifier)
+            .filter(|own| !says_nothing(own))
+            .or_else(|| self.identifier.clone().map(Cow::Owned));
         let kind = if identifier.is_some() { Kind::Vulnerable } else { Kind::Exposed };
         if let Some(skip) = kind.skipped_by(self.take) {
             return Err(skip);

@@ -14,6 +14,7 @@ use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
     Side,
 };
+use crate::text::says_nothing;
 use std::borrow::Cow;
 
 /// The format `shodan`.
@@ -165,6 +166,7 @@ impl Shodan {
 
     /// What is given, else with `vulns` the module or `vulnerable`, else in a feed of findings the module.
     fn identifier<'r>(&self, kind: Kind, module: Option<&Cow<'r, str>>) -> Option<Cow<'r, str>> {
+        let module = module.filter(|module| !says_nothing(module));
         let own = match kind {
             Kind::Vulnerable => Some(module.cloned().unwrap_or(Cow::Borrowed("vulnerable"))),
             _ => module.filter(|_| self.options.finding).cloned(),

@@ -97,7 +97,7 @@ impl Claims {
     /// As [`Claims::take`], and copies the notices into one flat directory, as `<run>.<sender>.<owner_id>.jsonl`.
     ///
     /// For readers of one directory, such as IntelMQ's file collector. Each copy is checked against the manifest, is
-    /// durable, and appears whole. If copying fails, the claim is given back. A reader may already have taken some of the
+    /// durable, and appears whole. If copying fails, the claim is given back, or is a failed one if a notice is damaged. A reader may already have taken some of the
     /// copies when renaming fails half-way: then the claim stays, for a person to look at.
     pub fn take_flat(&self, sender: Option<&Sender>, into: &Path) -> Result<Option<Claim>, SpoolError> {
         let flat = match Directory::find_path(into) {
@@ -111,7 +111,13 @@ impl Claims {
         let copies = match self.copy(&claim, &flat) {
             Ok(copies) => copies,
             Err(error) => {
-                self.give_back(&claim)?;
+                // What is damaged stays so: given back, it would be in the way of all that came later.
+                match error {
+                    SpoolError::Damaged { .. } => {
+                        self.acknowledge(claim.name.as_str(), Acknowledgement::Failed)?
+                    }
+                    _ => self.give_back(&claim)?,
+                }
                 return Err(error);
             }
         };

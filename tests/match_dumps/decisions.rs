@@ -271,3 +271,36 @@ fn long_lines_keep_their_order() {
     let expected: String = (1..=300).map(|record| format!(" {record}")).collect();
     check(&rows, "", &[&format!("new ncsc/school:{expected}")]);
 }
+
+#[test]
+fn an_identifier_that_says_nothing_is_none() {
+    for word in ["-", "N/A", " - ", "\u{3000}"] {
+        let rows = format!("192.0.2.1,80,tcp,2026-11-22T01:02:03Z,{word},,\n");
+        check(&rows, "", &["held ncsc/school: 1 no-finding"]);
+        let (work, told) = told(&rows, "--identifier open-rdp");
+        assert_eq!(told, ["new ncsc/school: 1"]);
+        let file = work.files("spool/new").into_iter().find(|file| file.ends_with("school.jsonl")).unwrap();
+        assert_eq!(work.alerts(&format!("spool/new/{file}"))[0]["classification.identifier"], "open-rdp");
+    }
+}
+
+/// A line for each organisation inside, of two records whose lines stand between each other's in the order of owners.
+#[test]
+fn a_prefix_with_very_many_owners_inside_is_held_for_each() {
+    let work = Work::new();
+    let inside: String =
+        (0..300).map(|i| format!("o{i:03},user,9.{}.{}.0/24,c@o.example\n", i / 256, i % 256)).collect();
+    work.write(
+        "wide.csv",
+        format!("owner_id,role,network,contact\nisp,network,9.0.0.0/8,i@isp.example\n{inside}"),
+    );
+    work.write("dump.csv", "ip,port,identifier\n9.0.0.0/8,1,x\n9.0.0.0/16,2,x\n9.0.0.1,3,x\n");
+    let dump = work.dump("--register wide.csv --feed night --spool spool dump.csv");
+    assert_eq!((&dump["held"], &dump["alerts"]), (&(301 + 257).into(), &1.into()));
+    let held = work.files("spool/held");
+    assert_eq!(held.iter().filter(|file| file.ends_with(".jsonl")).count(), 301);
+    for (owner, records) in [("isp", 2), ("o000", 2), ("o255", 2), ("o256", 1), ("o299", 1)] {
+        let file = held.iter().find(|file| file.ends_with(&format!("{owner}.jsonl"))).unwrap();
+        assert_eq!(work.alerts(&format!("spool/held/{file}")).len(), records, "{owner}");
+    }
+}

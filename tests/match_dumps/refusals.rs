@@ -269,3 +269,23 @@ fn two_outputs_are_two_files() {
     work.matched("--output x --rejects x dump.csv").check(64, &["would be written over"]);
     work.matched("--output x --rejects - dump.csv").check(64, &["name one with --rejects"]);
 }
+
+/// Whoever brings a dump chooses its name.
+#[test]
+fn names_of_files_do_nothing_to_a_terminal_or_a_log() {
+    let work = Work::new();
+    let name = "\u{1b}[31m\u{9b}31m\u{202e}\n.csv";
+    work.write(name, "owner_id,network\n!,x\n");
+    for words in [
+        "match --register register.csv --json --dry-run",
+        "index build -o x.dwi",
+        "match --dry-run dump.csv --register",
+    ] {
+        let done = Done::of(work.command(words).arg(name).spawn().unwrap());
+        let said = format!("{}{}", done.out, done.err);
+        assert!(
+            said.contains("31m") && !said.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+            "{words}: {said:?}"
+        );
+    }
+}

@@ -33,6 +33,7 @@ use super::{
 };
 use super::{Finding, Findings, Skip};
 use crate::net::Address;
+use crate::text::says_nothing;
 use frame::Framing;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -328,7 +329,7 @@ pub(super) fn identifier<'r>(
 ) -> Option<Cow<'r, str>> {
     let given = || options.identifier.clone().map(Cow::Owned);
     let open = || open.filter(|_| options.finding).map(Cow::Borrowed);
-    own.or_else(given).or_else(open)
+    own.filter(|own| !says_nothing(own)).or_else(given).or_else(open)
 }
 
 /// JSON's white space.
