@@ -44,29 +44,47 @@ pub(super) struct Piece {
     recipient: Recipient,
 }
 
-/// Renders all matches; `take` gets the pieces in order.
+/// Renders all matches; `take` gets the pieces in order, on this thread, while the next are being rendered.
 pub(super) fn render(
-    sorted: Sorted,
+    mut sorted: Sorted,
     records: &Records<'_>,
     format: &dyn Format,
     decider: &Decider<'_>,
     cancelled: &dyn Fn() -> bool,
     mut take: impl FnMut(Vec<Piece>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
-    let mut batch: Vec<Match> = Vec::with_capacity(BATCH_MATCHES);
+    let mut waiting: Option<Match> = None;
+    let mut rendered: Vec<Piece> = Vec::new();
+    loop {
+        let batch = next_batch(&mut sorted, &mut waiting)?;
+        let mut next = Ok(Vec::new());
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| next = render_batch(&batch, records, format, decider));
+            take(std::mem::take(&mut rendered))
+        })?;
+        rendered = next?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if cancelled() {
+            return Err(RunError::Cancelled);
+        }
+    }
+}
+
+/// The next matches; none at the end. A batch ends before a leader, which then waits: its followers are rendered with it.
+fn next_batch(sorted: &mut Sorted, waiting: &mut Option<Match>) -> Result<Vec<Match>, RunError> {
+    let mut batch = Vec::with_capacity(BATCH_MATCHES);
+    batch.extend(waiting.take());
     for found in sorted {
         let found = found.map_err(RunError::scratch)?;
-        // A batch ends before a leader: its followers are rendered with it.
         if batch.len() >= BATCH_MATCHES && !found.follows() {
-            render_batch(&batch, records, format, decider, &mut take)?;
-            batch.clear();
-            if cancelled() {
-                return Err(RunError::Cancelled);
-            }
+            *waiting = Some(found);
+            break;
         }
         batch.push(found);
     }
-    render_batch(&batch, records, format, decider, &mut take)
+    Ok(batch)
 }
 
 fn render_batch(
@@ -74,13 +92,12 @@ fn render_batch(
     records: &Records<'_>,
     format: &dyn Format,
     decider: &Decider<'_>,
-    take: &mut impl FnMut(Vec<Piece>) -> Result<(), RunError>,
-) -> Result<(), RunError> {
+) -> Result<Vec<Piece>, RunError> {
     let groups: Vec<&[Match]> = batch.chunk_by(|_, next| next.follows()).collect();
     let tasks: Vec<_> = groups.chunks(TASK_MATCHES).collect();
     let render = |task: &&[&[Match]]| render_task(task, records, format, decider);
     let pieces: Result<Vec<Vec<Piece>>, RunError> = tasks.par_iter().map(render).collect();
-    take(pieces?.into_iter().flatten().collect())
+    Ok(pieces?.into_iter().flatten().collect())
 }
 
 fn render_task(
