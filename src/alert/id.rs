@@ -11,11 +11,12 @@
 //! `--observed`. Nothing of the policy enters: an id outlives a changed label, severity or name.
 
 use super::line::Context;
-use crate::net::Family;
+use crate::net::{Address, Family};
 use crate::scan::{Finding, Subject};
 use crate::text::host_name;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::net::IpAddr;
 use uuid::{Uuid, uuid};
 
 /// Namespace of findings.
@@ -68,13 +69,13 @@ pub fn id_hash(context: &Context, finding: &Finding<'_>, owner: u32) -> u64 {
 
 fn push_finding(out: &mut Vec<u8>, finding: &Finding<'_>) {
     match finding.subject {
-        Some(Subject::Address(address)) => push_display(out, address),
+        Some(Subject::Address(address)) => push_address(out, address),
         Some(Subject::Prefix(prefix)) => push_display(out, prefix),
         None => {}
     }
     out.push(b'|');
     if let Some(port) = finding.port.filter(|_| !finding.port_is_client) {
-        push_display(out, port);
+        push_number(out, port.into());
     }
     out.push(b'|');
     push_said(out, finding);
@@ -117,6 +118,32 @@ pub(super) fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
     out.extend_from_slice(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
 }
 
+/// As it displays, but without the machinery of formatting: addresses and numbers are most of a line.
+pub(super) fn push_address(out: &mut Vec<u8>, address: Address) {
+    let IpAddr::V4(ip) = address.ip() else { return push_display(out, address) };
+    let [first, rest @ ..] = ip.octets();
+    push_number(out, first.into());
+    for octet in rest {
+        out.push(b'.');
+        push_number(out, octet.into());
+    }
+}
+
+/// In decimal.
+pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
 pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a Vec cannot fail");
 }
@@ -126,7 +153,7 @@ mod tests {
     use super::super::RunFacts;
     use super::*;
     use crate::moment::{Moment, TimeText, read_time};
-    use crate::net::{Address, Prefix};
+    use crate::net::Prefix;
     use crate::scan::{Kind, Side};
     use std::borrow::Cow;
 
@@ -178,6 +205,22 @@ mod tests {
             Finding { time: at("2026-11-22 01:00:00+01:00"), ..finding() },
             Finding { time: at("2026-11-22T00:00:00.5Z"), ..finding() },
         ]
+    }
+
+    #[test]
+    fn addresses_and_numbers_are_written_as_they_display() {
+        let numbers = [0, 9, 10, 99, 100, 65535, u64::MAX];
+        let addresses = [0, 1, 0x0909_0909, 0x0a63_64ff, u32::MAX].map(Address::v4);
+        for address in addresses.into_iter().chain([Address::v6(0x2001_0db8 << 96 | 1)]) {
+            let mut out = Vec::new();
+            push_address(&mut out, address);
+            assert_eq!(out, address.to_string().as_bytes());
+        }
+        for number in numbers {
+            let mut out = Vec::new();
+            push_number(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One alert as one line of JSON.
 
 use super::gate::{self, Key, put, put_extra};
-use super::id::{Ids, push_display, push_uuid};
+use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use crate::index::OwnerView;
 use crate::moment::Moment;
 use crate::net::Address;
@@ -249,7 +249,7 @@ fn put_address(out: &mut Vec<u8>, finding: &Finding<'_>) {
         let is_refused = address == Address::v4(0);
         let key: &[u8] = if is_refused { b",\"extra.source.ip\":\"" } else { b",\"source.ip\":\"" };
         out.extend_from_slice(key);
-        push_display(out, address);
+        push_address(out, address);
         out.push(b'"');
     }
     if let Some(port) = finding.port {
@@ -353,7 +353,7 @@ fn text<'t>(value: &'t Option<Cow<'_, str>>) -> &'t str {
 
 fn put_number(out: &mut Vec<u8>, key: &'static str, number: u64) {
     out.extend_from_slice(key.as_bytes());
-    push_display(out, number);
+    push_number(out, number);
 }
 
 /// Each item once, in order of appearance; what says nothing is left out.
