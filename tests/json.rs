@@ -1148,7 +1148,11 @@ fn tell_nuclei(case: &Case, tree: &Tree) -> Parts {
         port,
         application: kind_of.text(),
         time: time_of(timestamp).map_err(Err)?,
-        identifier: template.text().or(old_template.text()).filter(says).or(case.options.identifier.clone()),
+        identifier: template
+            .text()
+            .or(old_template.text())
+            .filter(|word| says(word))
+            .or(case.options.identifier.clone()),
         severity: severity.text(),
         cves,
         tags: matchers.iter().find_map(|matcher| matcher.text()).into_iter().chain(tags).collect(),
@@ -1189,7 +1193,7 @@ fn tell_ndjson(case: &Case, tree: &Tree) -> Parts {
             (found.as_ref().map(|found| found.0.clone()), found.and_then(|found| found.1))
         }
     };
-    let identifier = identifier.first().filter(says).or(case.options.identifier.clone());
+    let identifier = identifier.first().filter(|word| says(word)).or(case.options.identifier.clone());
     let kind = if identifier.is_some() { "vulnerable" } else { "exposed" };
     if let Some(skip) = taken(kind, case.options.take) {
         return Err(Ok(skip));
@@ -2678,7 +2682,7 @@ fn only_open_ports_of_masscan_are_findings() {
 }
 
 /// Whether a word says anything.
-fn says(word: &String) -> bool {
+fn says(word: &str) -> bool {
     !matches!(word.trim(), "" | "-" | "N/A")
 }
 

@@ -75,7 +75,7 @@ fn push_finding(out: &mut Vec<u8>, finding: &Finding<'_>) {
     }
     out.push(b'|');
     if let Some(port) = finding.port.filter(|_| !finding.port_is_client) {
-        push_display(out, port);
+        push_number(out, port.into());
     }
     out.push(b'|');
     push_said(out, finding);
@@ -109,23 +109,6 @@ fn push_time(out: &mut Vec<u8>, context: &Context, finding: &Finding<'_>) {
     }
 }
 
-/// As RFC 5952; a dotted quad without the formatter, since each match asks for one.
-pub(super) fn push_address(out: &mut Vec<u8>, address: Address) {
-    let IpAddr::V4(ip) = address.ip() else { return push_display(out, address) };
-    for (i, octet) in ip.octets().into_iter().enumerate() {
-        if i > 0 {
-            out.push(b'.');
-        }
-        if octet >= 100 {
-            out.push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            out.push(b'0' + octet / 10 % 10);
-        }
-        out.push(b'0' + octet % 10);
-    }
-}
-
 fn push_lower(out: &mut Vec<u8>, text: &str) {
     if !text.is_ascii() {
         return out.extend_from_slice(text.to_lowercase().as_bytes());
@@ -139,6 +122,32 @@ pub(super) fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
     out.extend_from_slice(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
 }
 
+/// As it displays, but without the machinery of formatting: addresses and numbers are most of a line.
+pub(super) fn push_address(out: &mut Vec<u8>, address: Address) {
+    let IpAddr::V4(ip) = address.ip() else { return push_display(out, address) };
+    let [first, rest @ ..] = ip.octets();
+    push_number(out, first.into());
+    for octet in rest {
+        out.push(b'.');
+        push_number(out, octet.into());
+    }
+}
+
+/// In decimal.
+pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
 pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a Vec cannot fail");
 }
@@ -148,7 +157,7 @@ mod tests {
     use super::super::RunFacts;
     use super::*;
     use crate::moment::{Moment, TimeText, read_time};
-    use crate::net::{Address, Prefix};
+    use crate::net::Prefix;
     use crate::scan::{Kind, Side};
     use std::borrow::Cow;
 
@@ -200,6 +209,22 @@ mod tests {
             Finding { time: at("2026-11-22 01:00:00+01:00"), ..finding() },
             Finding { time: at("2026-11-22T00:00:00.5Z"), ..finding() },
         ]
+    }
+
+    #[test]
+    fn addresses_and_numbers_are_written_as_they_display() {
+        let numbers = [0, 9, 10, 99, 100, 65535, u64::MAX];
+        let addresses = [0, 1, 0x0909_0909, 0x0a63_64ff, u32::MAX].map(Address::v4);
+        for address in addresses.into_iter().chain([Address::v6(0x2001_0db8 << 96 | 1)]) {
+            let mut out = Vec::new();
+            push_address(&mut out, address);
+            assert_eq!(out, address.to_string().as_bytes());
+        }
+        for number in numbers {
+            let mut out = Vec::new();
+            push_number(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
     }
 
     #[test]

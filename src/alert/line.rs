@@ -1,7 +1,7 @@
 //! One alert as one line of JSON.
 
 use super::gate::{self, Key, put, put_extra};
-use super::id::{Ids, push_address, push_display, push_uuid};
+use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use super::severity::Severity;
 use crate::index::OwnerView;
 use crate::moment::Moment;
@@ -373,7 +373,7 @@ fn text<'t>(value: &'t Option<Cow<'_, str>>) -> &'t str {
 
 fn put_number(out: &mut Vec<u8>, key: &'static str, number: u64) {
     out.extend_from_slice(key.as_bytes());
-    push_display(out, number);
+    push_number(out, number);
 }
 
 /// Each item once, in order of appearance, none longer than a text; what says nothing is left out.

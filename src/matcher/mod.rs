@@ -17,7 +17,8 @@ pub use hash::ContentHash;
 
 use crate::index::{Finder, Index};
 use crate::scan::{
-    Content, Filter, Format, KeyKinds, Keys, Sink, Source, SourceError, Stream, Subject, Tally, Window,
+    Content, Filter, Format, KeyKinds, Keys, Mapped, Sink, Source, SourceError, Stream, Subject, Tally,
+    Window,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -119,7 +120,7 @@ pub fn drive<J: Judge>(
     let mut drive =
         Drive { format, filter, judge, options, hash, chunks_hashed: 0, records: 0, raw_bytes: &raw_bytes };
     let text_bytes = match &mut source.content {
-        Content::Mapped(mapped) => drive.mapped(mapped.bytes())?,
+        Content::Mapped(mapped) => drive.mapped(mapped)?,
         Content::Stream(stream) => drive.stream(stream)?,
     };
     Ok(Driven { records: drive.records, text_bytes, hash: drive.hash.map(ContentHash::finish) })
@@ -176,6 +177,8 @@ struct Fresh<'d> {
     /// Where the first record begins that is not swept yet; behind the window where a header reaches further.
     start: usize,
     place: Place,
+    /// The map that the window is; its pages are asked for a chunk at a time.
+    mapped: Option<&'d Mapped>,
 }
 
 /// Where a window's bytes stand in the dump.
@@ -210,14 +213,16 @@ impl<J: Judge> Sink for ChunkSink<'_, J> {
 
 impl<J: Judge> Drive<'_, J> {
     /// A mapped dump is all there: windows only bound how much is done between looks at `cancelled`.
-    fn mapped(&mut self, bytes: &[u8]) -> Result<u64, DriveError<J::Error>> {
+    fn mapped(&mut self, mapped: &Mapped) -> Result<u64, DriveError<J::Error>> {
+        let bytes = mapped.bytes();
         let (mut at, mut start) = (0, self.format.body());
         while at < bytes.len() {
             let end = (at + self.window_bytes()).min(bytes.len());
             self.look_at_cancelled()?;
             let window = Window { bytes, at_end: true };
             let place = Place { raw_base: 0, gap: 0 };
-            start = self.window(&Fresh { window, bytes: at..end, hashed: false, start, place })?;
+            let mapped = Some(mapped);
+            start = self.window(&Fresh { window, bytes: at..end, hashed: false, start, place, mapped })?;
             at = end;
             (self.options.progress)(at as u64);
         }
@@ -249,7 +254,7 @@ impl<J: Judge> Drive<'_, J> {
                 }
                 let (window, bytes) = decoded.window(&carry.bytes);
                 let place = Place { raw_base: carry.raw_base, gap: carry.gap };
-                let fresh = Fresh { window, bytes, hashed, start, place };
+                let fresh = Fresh { window, bytes, hashed, start, place, mapped: None };
                 let next = self.window(&fresh)?;
                 let kept = next.min(window.bytes.len());
                 start = next - kept;
@@ -323,6 +328,9 @@ impl<J: Judge> Drive<'_, J> {
 
     /// Sweeps a chunk from where its first record probably begins; only the window's first is known.
     fn sweep_guess(&self, fresh: &Fresh<'_>, i: usize, chunk: Range<usize>) -> Swept<J::Batch> {
+        if let Some(mapped) = fresh.mapped {
+            mapped.prefetch(chunk.clone());
+        }
         let known = i == 0 || fresh.start >= chunk.start;
         let first = if known { fresh.start } else { self.format.guess(fresh.window, chunk.start) };
         let mut swept = self.sweep(fresh.window, first, chunk.end);

@@ -2,7 +2,7 @@
 
 use super::RunError;
 use crate::alert::{self, Alert, Context, Ids, Merged, Recipient, RecipientFacts};
-use crate::index::{Claim, Index, OwnerIx};
+use crate::index::{Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::policy::{Case, Decision, Hold, InOffice, Line, decide};
 use crate::scan::{Finding, Subject};
@@ -11,6 +11,8 @@ use crate::spool;
 /// Decides findings and writes their lines. The same for all threads.
 pub(super) struct Decider<'a> {
     pub(super) index: &'a Index,
+    /// Of that index.
+    pub(super) finder: Finder<'a>,
     pub(super) senders: &'a InOffice,
     pub(super) context: Context,
     pub(super) run_time: Moment,
@@ -21,7 +23,7 @@ impl Decider<'_> {
     pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
         let (claims, inside): (Vec<Claim>, Vec<Claim>) = match finding.subject {
             None => return Decision::Unmatched,
-            Some(Subject::Address(address)) => (self.index.covering(address).collect(), Vec::new()),
+            Some(Subject::Address(address)) => (self.finder.covering(address).collect(), Vec::new()),
             Some(Subject::Prefix(prefix)) => {
                 (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
             }

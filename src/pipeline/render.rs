@@ -65,11 +65,13 @@ pub(super) fn render(
     take: impl FnMut(Vec<Piece>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     let work = Work { records, format, decider, cancelled, wide: &Wide::default() };
-    let mut renderer = Renderer { work, take, batch: Vec::with_capacity(BATCH_MATCHES), open: None };
+    let mut renderer =
+        Renderer { work, take, batch: Vec::with_capacity(BATCH_MATCHES), open: None, ready: Vec::new() };
     for found in sorted {
         renderer.add(found.map_err(RunError::scratch)?)?;
     }
-    renderer.flush()
+    renderer.flush()?;
+    (renderer.take)(renderer.ready)
 }
 
 /// What every line is made from; the same for all threads.
@@ -89,6 +91,8 @@ struct Renderer<'a, T> {
     batch: Vec<Match>,
     /// Equal alerts of more matches than a batch has, as far as they were gathered, and their leader.
     open: Option<(Match, Group)>,
+    /// Rendered, and given away while the next are rendered.
+    ready: Vec<Piece>,
 }
 
 impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
@@ -130,16 +134,28 @@ impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
         if let Some((leader, group)) = self.open.take() {
             let mut piece = Piece::new(leader, self.work.decider);
             group.write(self.work, &mut piece)?;
-            (self.take)(vec![piece])?;
+            self.ready.push(piece);
         }
         let mut done = 0;
         while done < self.batch.len() {
-            let (pieces, matches) = self.work.render_part(&self.batch[done..])?;
-            done += matches;
-            (self.take)(pieces)?;
+            done += self.render_next(done)?;
         }
         self.batch.clear();
         Ok(())
+    }
+
+    /// Renders matches of the batch from `done` on, while what was ready is given away; returns how many.
+    fn render_next(&mut self, done: usize) -> Result<usize, RunError> {
+        let ready = std::mem::take(&mut self.ready);
+        let (work, matches, take) = (self.work, &self.batch[done..], &mut self.take);
+        let mut rendered = Ok((Vec::new(), 0));
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| rendered = work.render_part(matches));
+            take(ready)
+        })?;
+        let (pieces, matches) = rendered?;
+        self.ready = pieces;
+        Ok(matches)
     }
 }
 

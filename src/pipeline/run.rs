@@ -251,7 +251,14 @@ pub(super) fn decider<'a>(job: &Job<'a>, facts: &FeedFacts, report: &RunReport, 
         index_id: job.index.id(),
     });
     let observed = job.observed.map(|(_, moment)| moment);
-    Decider { index: job.index, senders: job.senders, context, run_time: job.run_time, observed }
+    Decider {
+        index: job.index,
+        finder: job.index.finder(),
+        senders: job.senders,
+        context,
+        run_time: job.run_time,
+        observed,
+    }
 }
 
 fn name_run(job: &Job<'_>, scanned: &Scanned, report: &mut RunReport) -> Result<RunName, RunError> {
