@@ -2,6 +2,7 @@
 
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_display, push_uuid};
+use super::severity::Severity;
 use crate::index::OwnerView;
 use crate::moment::Moment;
 use crate::net::Address;
@@ -93,6 +94,16 @@ impl Context {
             observation_pair,
             run_pairs,
         }
+    }
+
+    /// How bad an alert says that a finding is: as the record says, else as its feed does.
+    pub fn severity(&self, finding: &Finding<'_>) -> Severity {
+        Severity::read(self.severity_text(finding))
+    }
+
+    fn severity_text<'f>(&'f self, finding: &'f Finding<'_>) -> &'f str {
+        let own = Some(text(&finding.severity)).filter(|severity| !gate::is_absent(severity));
+        own.or(self.severity.as_deref()).unwrap_or_default()
     }
 
     pub(super) fn feed(&self) -> &str {
@@ -293,8 +304,7 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     put_extra(out, ",\"classification.taxonomy\":", taxonomy);
     put(out, &gate::CLASSIFICATION_TYPE, classification);
     put(out, &gate::CLASSIFICATION_IDENTIFIER, text(&finding.identifier));
-    let severity = Some(text(&finding.severity)).filter(|severity| !gate::is_absent(severity));
-    put(out, &gate::SEVERITY, severity.or(context.severity.as_deref()).unwrap_or_default());
+    put(out, &gate::SEVERITY, context.severity_text(finding));
     out.extend_from_slice(&alert.recipient.constituency_pair);
     let merged = alert.also.map_or(&[][..], |also| &also.cves);
     if !finding.cves.is_empty() || !merged.is_empty() {

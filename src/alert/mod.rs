@@ -17,9 +17,11 @@
 mod gate;
 mod id;
 mod line;
+mod severity;
 
 pub use gate::{is_classification, is_severity};
 pub use id::{Ids, ids};
 pub use line::{
     Alert, Context, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX, write_line,
 };
+pub use severity::Severity;

@@ -145,6 +145,7 @@ impl ProgressLine {
 
     pub(super) fn tell(&self, progress: Progress) {
         match progress {
+            Progress::Began(_) => {}
             Progress::Scanned { bytes, of: Some(of) } => {
                 self.style(of, "{msg}: {percent:>3} % {bytes}/{total_bytes} {bytes_per_sec} {eta}");
                 self.bar.set_position(bytes);

@@ -59,6 +59,11 @@ impl Decider<'_> {
         })
     }
 
+    /// Who warns an owner.
+    pub(super) fn sender(&self, owner: u32) -> &str {
+        self.senders.sender(self.index.owner(OwnerIx(owner)).constituency).as_str()
+    }
+
     /// What the spool needs to know of an owner.
     pub(super) fn address(&self, owner: u32) -> Result<spool::Recipient, RunError> {
         let owner = self.index.owner(OwnerIx(owner));

@@ -17,14 +17,14 @@ mod run;
 mod sort;
 
 pub use preview::{PREVIEW_ALERTS, Preview, preview};
-pub use report::{Books, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
+pub use report::{Books, BySeverity, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
 pub use run::run;
 pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
 use crate::policy::{InOffice, Tlp};
-use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError};
+use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
 use std::io::{self, Write};
@@ -98,9 +98,36 @@ pub struct Reading {
     pub matches_in_memory_max: usize,
 }
 
+/// A part of a run that takes its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// The dump is opened, read to its end and matched; matches are sorted.
+    Scan,
+    /// Lines are written into the stage.
+    Render,
+    /// The stage is read back, made durable, and appears.
+    Publish,
+}
+
+impl Stage {
+    /// All, in their order.
+    pub const ALL: [Self; 3] = [Self::Scan, Self::Render, Self::Publish];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Render => "render",
+            Self::Publish => "publish",
+        }
+    }
+}
+
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress {
+    /// A stage begins, and the one before it has ended. Who has a clock can time them.
+    Began(Stage),
     /// Bytes of text that were scanned, and all there are where that is known.
     Scanned {
         /// So far.
@@ -158,6 +185,48 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// All that [`RunError::reason`] may say.
+    pub const REASONS: [&'static str; 13] = [
+        "input",
+        "damaged",
+        "changed",
+        "format",
+        "limit",
+        "spool",
+        "full",
+        "locked",
+        "scratch",
+        "output",
+        "name",
+        "bug",
+        "cancelled",
+    ];
+
+    /// Why, as one word of a closed set: what is told apart needs another remedy.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Source(error) => match error.kind() {
+                SourceErrorKind::NoInput | SourceErrorKind::Permission | SourceErrorKind::Io => "input",
+                SourceErrorKind::Data => "damaged",
+                SourceErrorKind::Changed => "changed",
+                SourceErrorKind::Cancelled => "cancelled",
+            },
+            Self::Format(_) => "format",
+            Self::Limit { .. } => "limit",
+            Self::Spool(SpoolError::Full { .. }) => "full",
+            Self::Spool(SpoolError::Locked { .. }) => "locked",
+            Self::Spool(SpoolError::Name(_) | SpoolError::Unfinished { .. }) => "bug",
+            Self::Spool(_) => "spool",
+            Self::Scratch(error) if error.kind() == io::ErrorKind::StorageFull => "full",
+            Self::Scratch(_) => "scratch",
+            Self::Output(_) => "output",
+            Self::Changed => "changed",
+            Self::Name(_) => "name",
+            Self::Unbalanced(_) => "bug",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     fn scratch(error: io::Error) -> Self {
         Self::Scratch(error)
     }

@@ -7,7 +7,7 @@ use super::RunError;
 use super::decider::Decider;
 use super::judge::Spill;
 use super::sort::{Match, Sorted};
-use crate::alert::{Ids, Merged, Recipient};
+use crate::alert::{Ids, Merged, Recipient, Severity};
 use crate::policy::{Decision, Hold, Line};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
@@ -41,6 +41,8 @@ pub(super) struct Piece {
     pub(super) duplicates: u64,
     /// Reasons of held lines, in their order.
     pub(super) reasons: Vec<Hold>,
+    /// Lines by severity, in the order of [`Severity::ALL`].
+    pub(super) severities: [u64; Severity::ALL.len()],
     recipient: Recipient,
 }
 
@@ -95,8 +97,7 @@ fn render_task(
         let (owner, held) = (leader.owner(), leader.verdict() > 0);
         if pieces.last().is_none_or(|piece| (piece.owner, piece.held) != (owner, held)) {
             let recipient = decider.recipient(owner);
-            let (bytes, reasons) = (Vec::new(), Vec::new());
-            pieces.push(Piece { owner, held, bytes, lines: 0, duplicates: 0, reasons, recipient });
+            pieces.push(Piece::new(owner, held, recipient));
         }
         let piece = pieces.last_mut().expect("pushed above");
         match group {
@@ -160,6 +161,19 @@ fn render_group(
 }
 
 impl Piece {
+    fn new(owner: u32, held: bool, recipient: Recipient) -> Self {
+        Self {
+            owner,
+            held,
+            bytes: Vec::new(),
+            lines: 0,
+            duplicates: 0,
+            reasons: Vec::new(),
+            severities: Default::default(),
+            recipient,
+        }
+    }
+
     fn push(
         &mut self,
         decider: &Decider<'_>,
@@ -171,6 +185,7 @@ impl Piece {
         let Again { finding, line, hold } = again;
         decider.write_line(&mut self.bytes, &self.recipient, finding, ids, record, line, *hold, merged);
         self.lines += 1;
+        self.severities[decider.context.severity(finding) as usize] += 1;
         self.reasons.extend(again.hold);
     }
 }

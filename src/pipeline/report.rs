@@ -7,6 +7,7 @@
 
 use super::RunError;
 use super::render::Piece;
+use crate::alert::Severity;
 use crate::moment::Moment;
 use crate::policy::Hold;
 use crate::scan::{Reject, Skip, Tally};
@@ -163,6 +164,9 @@ impl AddAssign<&Books> for Books {
     }
 }
 
+/// Alerts of one sender by severity, in the order of [`Severity::ALL`].
+pub type BySeverity = [u64; Severity::ALL.len()];
+
 /// An equation that does not hold: a bug, and nothing is published.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unbalanced {
@@ -263,6 +267,9 @@ pub struct RunReport {
     pub rejected_first: Vec<RejectedAt>,
     /// Wall-clock seconds.
     pub seconds: f64,
+    /// Alerts by sender and severity, of a run whose lines were written; its sum is then the books' `alerts`.
+    #[serde(skip)]
+    pub alerts_by: BTreeMap<String, BySeverity>,
     /// Owners with a notice, by number in the index.
     #[serde(skip)]
     pub told: RoaringBitmap,
@@ -287,10 +294,25 @@ impl RunReport {
             books: Books::default(),
             rejected_first: Vec::new(),
             seconds: 0.0,
+            alerts_by: BTreeMap::new(),
             told: RoaringBitmap::new(),
             published: None,
             failure: None,
         }
+    }
+
+    /// Counts rendered lines of one recipient, whom `sender` warns.
+    pub(super) fn take(&mut self, piece: &Piece, sender: &str) {
+        self.books.take(piece);
+        if piece.held {
+            return;
+        }
+        self.told.insert(piece.owner);
+        if !self.alerts_by.contains_key(sender) {
+            self.alerts_by.insert(sender.to_owned(), BySeverity::default());
+        }
+        let counts = self.alerts_by.get_mut(sender).expect("inserted above");
+        counts.iter_mut().zip(piece.severities).for_each(|(count, lines)| *count += lines);
     }
 
     pub(super) fn already_published(&mut self, at: Moment) {
@@ -303,6 +325,7 @@ impl RunReport {
         self.state = State::Failed;
         self.books = Books { bytes_stored: self.books.bytes_stored, ..Books::default() };
         self.rejected_first.clear();
+        self.alerts_by.clear();
         self.told.clear();
         self.error = Some(error.to_string());
         self.failure = Some(error);
@@ -347,6 +370,9 @@ impl<'r> Summary<'r> {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Published, Self::AlreadyPublished, Self::DryRun, Self::Failed];
+
     /// Its name in the summary.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
 use super::report::{RunReport, State};
 use super::sort::{Sorted, Sorter};
-use super::{Destination, FeedFacts, Job, Progress, RunError};
+use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::Tlp;
@@ -13,9 +13,7 @@ use crate::scan::{
     Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, is_report_type, open_format,
     report_type_of,
 };
-use crate::spool::{
-    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Stage,
-};
+use crate::spool::{self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName};
 use crate::text::show;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -51,6 +49,7 @@ pub(super) struct Dump {
 }
 
 fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunReport) -> Result<(), RunError> {
+    (job.progress)(Progress::Began(Stage::Scan));
     let dry_run = matches!(destination, Destination::DryRun);
     let mut dump = open(job, dry_run, report)?;
     match destination {
@@ -71,6 +70,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             look_at_cancelled(job)?;
+            (job.progress)(Progress::Began(Stage::Publish));
             write_output(notices, out, report)
         }
         Destination::Spool(spool) => {
@@ -86,6 +86,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             notices.finish()?;
             look_at_cancelled(job)?;
+            (job.progress)(Progress::Began(Stage::Publish));
             publish(stage, facts, report)
         }
     }
@@ -147,7 +148,7 @@ fn hash_prefix(job: &Job<'_>) -> Vec<u8> {
 
 /// Where temporary files go.
 enum Scratch<'a> {
-    Stage(&'a Stage<'a>),
+    Stage(&'a spool::Stage<'a>),
     Directory(&'a Path),
 }
 
@@ -280,7 +281,7 @@ enum Notices<'s> {
     /// One file for all alerts; held ones are counted only.
     File(File),
     /// The stage; one writer at a time.
-    Stage { stage: &'s Stage<'s>, current: Option<Current<'s>> },
+    Stage { stage: &'s spool::Stage<'s>, current: Option<Current<'s>> },
 }
 
 /// The file that is being written: whose, whether held, and its writer.
@@ -324,6 +325,7 @@ fn render_all(
     notices: &mut Notices<'_>,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
+    (job.progress)(Progress::Began(Stage::Render));
     let Scanned { sorted, spill, .. } = scanned;
     let decider = decider(job, &dump.facts, report, run);
     let records = match (&spill, &dump.source.content) {
@@ -336,10 +338,7 @@ fn render_all(
     let cancelled = || job.cancelled.load(Ordering::Relaxed);
     let rendered = render(sorted, &records, &*dump.format, &decider, &cancelled, |pieces| {
         for piece in pieces {
-            report.books.take(&piece);
-            if !piece.held {
-                report.told.insert(piece.owner);
-            }
+            report.take(&piece, decider.sender(piece.owner));
             lines += piece.lines + piece.duplicates;
             notices.take(&piece, &decider)?;
         }
@@ -433,7 +432,11 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
 }
 
 /// Reads the stage back, balances the books against it, and publishes.
-fn publish(stage: Stage<'_>, mut facts: spool::RunFacts, report: &mut RunReport) -> Result<(), RunError> {
+fn publish(
+    stage: spool::Stage<'_>,
+    mut facts: spool::RunFacts,
+    report: &mut RunReport,
+) -> Result<(), RunError> {
     let staged = stage.read_back()?;
     report.books.check_staged(staged.alerts() + staged.held())?;
     facts.counts = json!(report.books);
