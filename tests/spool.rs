@@ -1035,3 +1035,48 @@ fn held_lines_of_a_run_that_held_none_are_named() {
     let found = verify(&path).unwrap();
     assert_eq!(found.problems.iter().map(|problem| &problem.path).collect::<Vec<_>>(), [&extra]);
 }
+
+// ---- how much waits ----
+
+#[test]
+fn a_survey_tells_what_waits_and_since_when_and_forgets_what_was_taken() {
+    let (_scratch, path, spool) = spool();
+    let mut survey = Survey::new(&path);
+    let empty = survey.look().unwrap();
+    assert_eq!((empty.unclaimed, empty.held), (Waiting::default(), Waiting::default()));
+    assert!(empty.disk_available_bytes > 0 && empty.disk_available_bytes <= empty.disk_bytes);
+    RUN.publish(&spool).unwrap();
+    let second = Run { content: "another", held: &[], ..RUN };
+    second.publish(&spool).unwrap();
+    // An uncommitted one counts for nothing.
+    fs::create_dir_all(path.join("held/partner-0123456789abcdef/ncsc")).unwrap();
+    fs::write(path.join("held/partner-0123456789abcdef/ncsc/school.jsonl"), "{}\n").unwrap();
+    let sizes = |pattern: &str| -> u64 {
+        let files =
+            listing(&path).into_iter().filter(|name| name.starts_with(pattern) && name.ends_with(".jsonl"));
+        files.map(|name| fs::metadata(path.join(name)).unwrap().len()).sum()
+    };
+    let published =
+        |run: &Run<'_>| fs::metadata(path.join("new").join(run.name()).join("manifest.json")).unwrap();
+    let oldest = published(&RUN).mtime().min(published(&second).mtime());
+    let now = survey.look().unwrap();
+    assert_eq!(now.unclaimed, Waiting { count: 4, bytes: sizes("new/"), oldest: Some(oldest) });
+    assert_eq!((now.held.count, now.held.bytes), (1, sizes(&format!("held/{}", RUN.name()))));
+    assert_eq!(survey.look().unwrap(), Depths { disk_available_bytes: now.disk_available_bytes, ..now });
+
+    let claims = Claims::open(&path).unwrap();
+    let [first, second] = [0, 1].map(|_| claims.take(None).unwrap().unwrap().name);
+    claims.acknowledge(first.as_str(), Acknowledgement::Done).unwrap();
+    claims.acknowledge(second.as_str(), Acknowledgement::Failed).unwrap();
+    claims.take(None).unwrap().unwrap();
+    let later = survey.look().unwrap();
+    assert_eq!((later.unclaimed.count, later.claimed, later.done, later.failed), (1, 1, 1, 1));
+    assert!(later.unclaimed.bytes < now.unclaimed.bytes);
+}
+
+#[test]
+fn a_survey_of_no_spool_says_so() {
+    let scratch = scratch();
+    let looked = Survey::new(&scratch.path().join("missing")).look();
+    assert!(matches!(looked, Err(SpoolError::NoSpool { .. })), "{looked:?}");
+}

@@ -209,6 +209,13 @@ impl Directory {
         Ok(FileSystem { device: (found.stx_dev_major, found.stx_dev_minor), mount })
     }
 
+    /// Bytes of the file system that it lies on, and those that are left for a process without privileges.
+    pub(super) fn disk(&self) -> Result<(u64, u64), SpoolError> {
+        let found = rustix::fs::fstatvfs(&self.fd)
+            .map_err(|errno| SpoolError::system("look at the file system of", &self.path, errno))?;
+        Ok((found.f_blocks.saturating_mul(found.f_frsize), found.f_bavail.saturating_mul(found.f_frsize)))
+    }
+
     /// Whether this process may make and remove entries here.
     pub(super) fn check_writable(&self) -> Result<(), SpoolError> {
         let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;

@@ -72,6 +72,7 @@ mod publish;
 mod recover;
 mod stage;
 mod status;
+mod survey;
 mod tally;
 mod verify;
 
@@ -91,4 +92,5 @@ pub use publish::{Publication, StagedRun};
 pub use recover::Recovered;
 pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
 pub use status::{Status, status};
+pub use survey::{Depths, Survey, Waiting};
 pub use verify::{PROBLEMS_MAX, Problem, Verification, verify};

@@ -63,7 +63,7 @@ pub fn status(path: &Path) -> Result<Status, SpoolError> {
     })
 }
 
-fn claims_in(root: &Directory, name: &str) -> Result<BTreeSet<ClaimName>, SpoolError> {
+pub(super) fn claims_in(root: &Directory, name: &str) -> Result<BTreeSet<ClaimName>, SpoolError> {
     let Some(directory) = root.find(name)? else { return Ok(BTreeSet::new()) };
     Ok(directories_in(&directory, |name| ClaimName::read(name).ok())?.into_iter().collect())
 }
