@@ -9,7 +9,7 @@
 //!  dump ─► scan ────────────────────────────────────────┘ record  Decision  line   run directory
 //!          Source, Format, Findings
 //!  ════════════════════════════════════════════════════════════════════════════════════════
-//!  pipeline: one run, end to end ─► RunReport        config │ batch: one-shot commands │ cli: arguments, exit codes
+//!  pipeline: one run, end to end ─► RunReport        config, metrics │ batch: one-shot commands │ cli
 //! ```
 //!
 //! [`register`] reads who owns what; [`index`] compiles it. [`scan`] opens a dump and knows its format; [`matcher`]
@@ -30,7 +30,7 @@
 //! | 6 | [`alert`] | the alert line and its stable ids |
 //! | 7 | [`spool`] | durable writes |
 //! | 8 | [`pipeline`] | one run, end to end |
-//! | 9 | [`config`] | typed configuration |
+//! | 9 | [`config`], [`metrics`] | typed configuration; what Prometheus is told |
 //! | 10 | [`batch`], [`serve`] | one-shot commands; the daemon |
 //! | 11 | [`cli`] | arguments, exit codes |
 //!
@@ -44,6 +44,7 @@ pub mod cli;
 pub mod config;
 pub mod index;
 pub mod matcher;
+pub mod metrics;
 pub mod moment;
 pub mod net;
 pub mod pipeline;

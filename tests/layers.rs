@@ -17,7 +17,7 @@ const ROWS: &[&[&str]] = &[
     &["alert"],
     &["spool"],
     &["pipeline"],
-    &["config"],
+    &["config", "metrics"],
     &["batch", "serve"],
     &["cli"],
 ];

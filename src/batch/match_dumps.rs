@@ -1,11 +1,13 @@
 //! `match`: dumps in, one notice per recipient out.
 
 use super::failure::{Failure, Wanted, is_broken_pipe, run_code};
+use super::metrics_file::MetricsFile;
 use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
 use super::setup::{self, ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
 use crate::config::{Config, Feed};
 use crate::index::Index;
 use crate::matcher::CHUNK_BYTES;
+use crate::metrics::Stopwatch;
 use crate::moment::Moment;
 use crate::pipeline::{
     Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, State, Summary, run,
@@ -41,6 +43,8 @@ pub struct MatchRequest {
     pub dry_run: bool,
     /// `--rejects`.
     pub rejects: Option<PathBuf>,
+    /// `--metrics-file`.
+    pub metrics_file: Option<PathBuf>,
     /// `--threads`.
     pub threads: Option<usize>,
     /// `--io mmap`.
@@ -64,6 +68,7 @@ struct Call<'a> {
     run_time: Moment,
     observed: Option<(&'a str, Moment)>,
     cancelled: Arc<AtomicBool>,
+    metrics: Option<&'a MetricsFile>,
 }
 
 /// Where a call's alerts go.
@@ -74,24 +79,39 @@ enum Sink {
 }
 
 /// Processes the dumps one after the other, each a run of its own; one that fails does not stop the next.
+///
+/// The metrics file is written whatever came of it: that a batch failed is what it is for.
 pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
+    keep_inputs(&request)?;
+    let metrics = request.metrics_file.as_deref().map(MetricsFile::begin).transpose()?;
+    let outcome = match_all(&request, metrics.as_ref());
+    match metrics {
+        Some(metrics) => metrics.end(outcome),
+        None => outcome,
+    }
+}
+
+fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8, Failure> {
     let config = request.setup.read_config()?;
     let run_time = run_time(request.run_time.as_deref())?;
     let observed = match request.observed.as_deref() {
         Some(text) => Some((text, read_time("--observed", text)?)),
         None => None,
     };
-    check(&request)?;
+    check(request)?;
     request.reading.feed()?;
     request.reading.over(&Feed::default(), &config)?;
-    keep_inputs(&request)?;
     let (signal, cancelled) = catch_signals()?;
-    let mut sink = open_sink(&request, &config)?;
+    let mut sink = open_sink(request, &config)?;
+    let started = Instant::now();
     let index = request.setup.load_index(&config)?;
+    if let Some(metrics) = metrics {
+        metrics.index_is(&index, request.setup.index_file(&config), started.elapsed());
+    }
     let mut rejects = request.rejects.as_deref().map(create_rejects).transpose()?;
     let senders = config.senders.in_office(run_time.day());
     let call =
-        Call { request: &request, config: &config, index: &index, senders, run_time, observed, cancelled };
+        Call { request, config: &config, index: &index, senders, run_time, observed, cancelled, metrics };
     // This thread is one of them: with --threads 1 it does all the work itself.
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(request.threads.unwrap_or(0))
@@ -119,7 +139,7 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
     if let Some(mut out) = rejects {
         out.flush().map_err(Failure::Output)?;
     }
-    finish(sink, &request, &reports)?;
+    finish(sink, request, &reports)?;
     // A signal that comes when all is done has interrupted nothing.
     let is_cut_short = reports.len() < request.dumps.len()
         || reports.iter().any(|report| matches!(report.failure, Some(RunError::Cancelled)));
@@ -154,10 +174,13 @@ fn check(request: &MatchRequest) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `--output` and `--rejects` write over nothing that is read.
+/// `--output`, `--rejects` and `--metrics-file` write over nothing that is read.
 fn keep_inputs(request: &MatchRequest) -> Result<(), Failure> {
-    let outputs: Vec<&Path> =
-        [&request.output, &request.rejects].into_iter().flatten().map(PathBuf::as_path).collect();
+    let outputs: Vec<&Path> = [&request.output, &request.rejects, &request.metrics_file]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
     let setup = &request.setup;
     let inputs = request.dumps.iter().chain(&setup.registers).chain(&setup.index).chain(&setup.config);
     setup::keep_inputs(&outputs, &inputs.map(PathBuf::as_path).collect::<Vec<_>>())
@@ -210,6 +233,7 @@ impl Call<'_> {
         let name = dump.to_string_lossy();
         let input = Input::of_argument(dump.as_os_str());
         let progress = ProgressLine::new(&name, self.request.quiet);
+        let stopwatch = Stopwatch::default();
         let job = Job {
             input: &input,
             name: &name,
@@ -228,7 +252,10 @@ impl Call<'_> {
             },
             scratch_directory: &std::env::temp_dir(),
             cancelled: &self.cancelled,
-            progress: &|now| progress.tell(now),
+            progress: &|now| {
+                stopwatch.tell(now);
+                progress.tell(now);
+            },
             rejects: rejects.map(|out| out as &mut (dyn Write + Send + Sync)),
         };
         let destination = match sink {
@@ -238,6 +265,9 @@ impl Call<'_> {
         };
         let mut report = run(job, destination);
         report.seconds = started.elapsed().as_secs_f64();
+        if let Some(metrics) = self.metrics {
+            metrics.run_ended(&report, &stopwatch.stop());
+        }
         report
     }
 }

@@ -7,6 +7,7 @@ mod failure;
 mod index;
 mod lookup;
 mod match_dumps;
+mod metrics_file;
 mod output;
 mod preview;
 mod setup;

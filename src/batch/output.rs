@@ -4,8 +4,9 @@ use super::failure::{Failure, Wanted};
 use crate::pipeline::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Says something on standard error. If nobody can hear it, nothing changes.
@@ -60,11 +61,7 @@ impl AlertOutput {
             let file = File::options().write(true).open(path).map_err(failed)?;
             return Ok(Self::Given(Box::new(file)));
         }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let file = File::create_new(&temporary).map_err(failed)?;
-        Ok(Self::Beside(Beside { path: path.into(), temporary: Some(temporary), file, good_bytes: 0 }))
+        Ok(Self::Beside(Beside::create(path)?))
     }
 
     /// All alerts of a dump are written.
@@ -94,7 +91,26 @@ impl AlertOutput {
     }
 }
 
+/// Replaces a file as a whole, with exactly `mode` before it is there.
+pub(super) fn replace_file(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+    let mut beside = Beside::create(path)?;
+    let written = beside.file.write_all(content);
+    written
+        .and_then(|()| beside.file.set_permissions(Permissions::from_mode(mode)))
+        .map_err(|error| Failure::file(path, Wanted::Create, error))?;
+    beside.rename()
+}
+
 impl Beside {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let temporary = path.with_file_name(name);
+        let failed = |error| Failure::file(path, Wanted::Create, error);
+        let file = File::create_new(&temporary).map_err(failed)?;
+        Ok(Self { path: path.into(), temporary: Some(temporary), file, good_bytes: 0 })
+    }
+
     fn rename(&mut self) -> Result<(), Failure> {
         let Some(temporary) = &self.temporary else { return Ok(()) };
         let failed = |error| Failure::file(&self.path, Wanted::Create, error);

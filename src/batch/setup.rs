@@ -54,6 +54,15 @@ impl Setup {
         read_config(self.config.as_deref())
     }
 
+    /// The file of the index that [`Self::load_index`] opens, if it opens one.
+    pub(super) fn index_file<'c>(&'c self, config: &'c Config) -> Option<&'c Path> {
+        match (&self.index, &self.registers[..]) {
+            (Some(index), _) => Some(index),
+            (None, []) => config.index.as_deref(),
+            (None, _) => None,
+        }
+    }
+
     /// The register, opened or compiled.
     pub(super) fn load_index(&self, config: &Config) -> Result<Index, Failure> {
         if let Some(index) = &self.index {

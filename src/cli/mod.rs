@@ -142,6 +142,9 @@ struct MatchArgs {
     /// Write each rejected record's number, offset and reason here, one JSON object a line
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Write metrics here at the end, of a failure too, for node_exporter's textfile collector (FILE.prom)
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
     /// Threads; default: one per processor
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -426,6 +429,7 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         output: args.output,
         dry_run: args.dry_run,
         rejects: args.rejects,
+        metrics_file: args.metrics_file,
         threads: args.threads.map(usize::from),
         mapped: matches!(args.io, IoArg::Mmap),
         json: args.json,
