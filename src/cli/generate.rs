@@ -2,6 +2,7 @@
 
 use crate::batch::Failure;
 use crate::config::EXAMPLE;
+use crate::metrics;
 use clap::Command;
 use std::io::{self, Write};
 
@@ -14,6 +15,10 @@ pub(super) enum What {
     Man,
     /// Completions for a shell
     Completions,
+    /// A Grafana dashboard, in JSON
+    Grafana,
+    /// Alert rules for Prometheus
+    PrometheusRules,
 }
 
 /// Prints it on standard output.
@@ -26,6 +31,8 @@ pub(super) fn generate(
     match what {
         What::Config => text.extend_from_slice(EXAMPLE.as_bytes()),
         What::Man => clap_mangen::Man::new(command.clone()).render(&mut text).map_err(Failure::Output)?,
+        What::Grafana => text.extend_from_slice(metrics::dashboard().as_bytes()),
+        What::PrometheusRules => text.extend_from_slice(metrics::RULES.as_bytes()),
         What::Completions => {
             clap_complete::generate(shell, command, "dijkwacht", &mut text);
         }

@@ -17,9 +17,10 @@
 //! directory that an operator made, at most [`FEEDS_MAX`] of them), never an owner, an address or a file name; the page is
 //! sorted. Times are moments (`_timestamp_seconds`), not ages: Prometheus subtracts, and 0 is never.
 //!
-//! What it does not: serve the page (the daemon does), or know what is good (alert rules do).
+//! What it does not: serve the page (the daemon does), or know what is good (the rules do, [`RULES`]).
 
 mod batch;
+mod dashboard;
 mod process;
 mod registry;
 mod stages;
@@ -27,6 +28,10 @@ mod table;
 mod text;
 
 pub use batch::Batch;
+pub use dashboard::dashboard;
 pub use registry::{Depth, FEEDS_MAX, InboxDepth, Registry, Reloaded};
 pub use stages::{StageSeconds, Stopwatch};
 pub use table::{ALL, Kind, Label, Metric, Shell, Values};
+
+/// Alert rules for Prometheus, each with the remedy.
+pub const RULES: &str = include_str!("rules.yml");
