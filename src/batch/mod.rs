@@ -19,4 +19,4 @@ pub use lookup::{LookupRequest, lookup};
 pub use match_dumps::{MatchRequest, match_dumps};
 pub use preview::{PreviewRequest, preview};
 pub use setup::{ReadingWords, Setup, check_config};
-pub use spool::{SpoolPlace, spool_done, spool_fail, spool_status, spool_take, spool_verify};
+pub use spool::{SpoolPlace, spool_done, spool_fail, spool_prune, spool_status, spool_take, spool_verify};

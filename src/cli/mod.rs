@@ -322,6 +322,14 @@ enum SpoolCommand {
         #[command(flatten)]
         spool: SpoolArgs,
     },
+    /// Retire old runs of which all was sent and nothing is held; that their dumps were published stays known
+    Prune {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Only runs that were published so many days ago, or earlier
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=36_500))]
+        older_than: u16,
+    },
 }
 
 #[derive(Args)]
@@ -533,6 +541,7 @@ fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
         SpoolCommand::Fail { spool, claim } => batch::spool_fail(&place(spool), &claim),
         SpoolCommand::Status { spool, json } => batch::spool_status(&place(spool), json),
         SpoolCommand::Verify { spool } => batch::spool_verify(&place(spool)),
+        SpoolCommand::Prune { spool, older_than } => batch::spool_prune(&place(spool), older_than),
     }
 }
 

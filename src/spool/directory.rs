@@ -240,6 +240,15 @@ impl Directory {
         self.rename_with(name.as_ref(), to, new_name.as_ref(), RenameFlags::NOREPLACE)
     }
 
+    /// Gives a file a second name in `to`; `false` if something has that name there.
+    pub(super) fn link_new(&self, name: &str, to: &Self, new_name: &str) -> Result<bool, SpoolError> {
+        match rustix::fs::linkat(&self.fd, name, &to.fd, new_name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(to.error("link to", new_name, errno)),
+        }
+    }
+
     fn rename_with(
         &self,
         name: &OsStr,

@@ -65,7 +65,7 @@ pub struct SpoolOptions {
 /// fewer rights.
 #[derive(Debug)]
 pub struct Spool {
-    root: Directory,
+    pub(super) root: Directory,
     pub(super) tmp: Directory,
     pub(super) new: Directory,
     pub(super) held: Directory,
@@ -114,13 +114,8 @@ impl Spool {
     ///
     /// A cheap look before the work. The commit looks again, under the lock.
     pub fn find_published(&self, run: &RunName, content: &ContentHash) -> Result<Option<Moment>, SpoolError> {
-        let (earlier, path) = match self.new.find(run.as_str())? {
-            Some(directory) => {
-                let path = directory.path().join(MANIFEST_FILE);
-                let found = manifest::find::<Earlier>(&directory, MANIFEST_FILE)?;
-                let missing = || SpoolError::damaged(&path, "the run has no manifest");
-                (Some(found.ok_or_else(missing)?), path)
-            }
+        let (earlier, path) = match self.find_in_new(run)? {
+            Some((earlier, path)) => (Some(earlier), path),
             None => {
                 let name = retired_file(run.as_str());
                 (manifest::find::<Earlier>(&self.runs, &name)?, self.runs.path().join(name))
@@ -130,6 +125,17 @@ impl Spool {
             Some((earlier, published)) if earlier.dump.blake3 == *content => Ok(Some(published)),
             Some(_) => Err(SpoolError::OtherContent { run: run.to_string(), path }),
             None => Ok(None),
+        }
+    }
+
+    fn find_in_new(&self, run: &RunName) -> Result<Option<((Earlier, Moment), PathBuf)>, SpoolError> {
+        let Some(directory) = self.new.find(run.as_str())? else { return Ok(None) };
+        let path = directory.path().join(MANIFEST_FILE);
+        match manifest::find::<Earlier>(&directory, MANIFEST_FILE)? {
+            Some(earlier) => Ok(Some((earlier, path))),
+            // Retired since we opened it.
+            None if !self.new.holds(run.as_str())? => Ok(None),
+            None => Err(SpoolError::damaged(&path, "the run has no manifest")),
         }
     }
 

@@ -16,8 +16,8 @@
 //!
 //! A publisher opens the [`Spool`], [recovers](Spool::recover), begins a [`Stage`], writes each notice with a
 //! [`NoticeWriter`], [reads all back](Stage::read_back), balances its books, and [publishes](StagedRun::publish). A mailer
-//! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look. [`Inbox`] is the other end: where
-//! dumps arrive.
+//! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look. [`prune`](Spool::prune)
+//! retires what was sent. [`Inbox`] is the other end: where dumps arrive.
 //!
 //! What is promised:
 //! 1. A run is in `new` with all its notices, their manifests and all that is held, or nothing of it is to be seen.
@@ -68,6 +68,7 @@ mod inbox;
 mod layout;
 mod manifest;
 mod names;
+mod prune;
 mod publish;
 mod recover;
 mod stage;
@@ -88,6 +89,7 @@ pub use names::{
     ClaimName, ContentHash, FEED_BYTES_MAX, FeedName, LABEL_BYTES_MAX, Label, NameError, OWNER_ID_BYTES_MAX,
     RunName, SENDER_BYTES_MAX, Sender,
 };
+pub use prune::Pruned;
 pub use publish::{Publication, StagedRun};
 pub use recover::Recovered;
 pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
