@@ -73,6 +73,9 @@ pub struct Spool {
     groups: BTreeMap<Sender, Gid>,
 }
 
+/// Of a run that was published: what tells whether it is the same, and when.
+type Remembered = (Earlier, Moment);
+
 /// The spool's lock, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held for its life")] OwnedFd);
@@ -128,7 +131,7 @@ impl Spool {
         }
     }
 
-    fn find_in_new(&self, run: &RunName) -> Result<Option<((Earlier, Moment), PathBuf)>, SpoolError> {
+    fn find_in_new(&self, run: &RunName) -> Result<Option<(Remembered, PathBuf)>, SpoolError> {
         let Some(directory) = self.new.find(run.as_str())? else { return Ok(None) };
         let path = directory.path().join(MANIFEST_FILE);
         match manifest::find::<Earlier>(&directory, MANIFEST_FILE)? {
