@@ -1044,6 +1044,7 @@ fn a_survey_tells_what_waits_and_since_when_and_forgets_what_was_taken() {
     let mut survey = Survey::new(&path);
     let empty = survey.look().unwrap();
     assert_eq!((empty.unclaimed, empty.held), (Waiting::default(), Waiting::default()));
+    assert_eq!(empty.status, Status::default());
     assert!(empty.disk_available_bytes > 0 && empty.disk_available_bytes <= empty.disk_bytes);
     RUN.publish(&spool).unwrap();
     let second = Run { content: "another", held: &[], ..RUN };
@@ -1061,6 +1062,7 @@ fn a_survey_tells_what_waits_and_since_when_and_forgets_what_was_taken() {
     let oldest = published(&RUN).mtime().min(published(&second).mtime());
     let now = survey.look().unwrap();
     assert_eq!(now.unclaimed, Waiting { count: 4, bytes: sizes("new/"), oldest: Some(oldest) });
+    assert_eq!(now.status, status(&path).unwrap());
     assert_eq!((now.held.count, now.held.bytes), (1, sizes(&format!("held/{}", RUN.name()))));
     assert_eq!(survey.look().unwrap(), Depths { disk_available_bytes: now.disk_available_bytes, ..now });
 
@@ -1070,7 +1072,7 @@ fn a_survey_tells_what_waits_and_since_when_and_forgets_what_was_taken() {
     claims.acknowledge(second.as_str(), Acknowledgement::Failed).unwrap();
     claims.take(None).unwrap().unwrap();
     let later = survey.look().unwrap();
-    assert_eq!((later.unclaimed.count, later.claimed, later.done, later.failed), (1, 1, 1, 1));
+    assert_eq!((later.unclaimed.count, later.status), (1, status(&path).unwrap()));
     assert!(later.unclaimed.bytes < now.unclaimed.bytes);
 }
 

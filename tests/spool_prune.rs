@@ -237,8 +237,8 @@ fn check(place: &Path) {
         assert!(is_known(place, content), "{content} is forgotten");
     }
     let spool = place.join("spool");
-    let depths = Survey::new(&spool).look().unwrap();
-    assert_eq!((depths.unclaimed.count, depths.claimed, depths.failed), (1, 0, 0), "sent twice, or lost");
+    let Status { unclaimed, cur, failed, .. } = status(&spool).unwrap();
+    assert_eq!((unclaimed, cur, failed), (1, 0, 0), "sent twice, or lost");
     assert!(verify(&spool).unwrap().is_clean());
 }
 

@@ -40,7 +40,8 @@ impl MetricsFile {
 
     pub(super) fn index_is(&self, index: &Index, file: Option<&Path>, took: Duration) {
         let modified = file.and_then(|file| file.metadata().ok()?.modified().ok());
-        self.batch.index_is(&index.counts(), modified.unwrap_or_else(SystemTime::now), took);
+        let built = modified.unwrap_or_else(SystemTime::now);
+        self.batch.index_is(&index.counts(), built, file.is_none().then_some(took));
     }
 
     pub(super) fn run_ended(&self, report: &RunReport, stages: &StageSeconds) {

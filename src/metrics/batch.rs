@@ -23,7 +23,7 @@ impl Batch {
     }
 
     /// The index that is used.
-    pub fn index_is(&self, counts: &Counts, built: SystemTime, took: Duration) {
+    pub fn index_is(&self, counts: &Counts, built: SystemTime, took: Option<Duration>) {
         self.0.index_is(counts, built, took);
     }
 

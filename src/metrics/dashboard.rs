@@ -81,7 +81,7 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "Waiting in the inbox",
                 Number(Below(1000)),
                 "short",
-                &[("", "sum(dijkwacht_inbox_files{state=~\"arriving|waiting\"})")],
+                &[("", "sum(dijkwacht_inbox_files{state=~\"arriving|waiting|again\"})")],
                 "Dumps that no run has taken yet.",
             ),
             panel(
@@ -104,9 +104,9 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "short",
                 &[(
                     "",
-                    "sum(dijkwacht_inbox_files{state=\"failed\"}) + sum(dijkwacht_spool_claims{state=\"failed\"})",
+                    "sum(increase(dijkwacht_given_up_total[24h])) + sum(dijkwacht_spool_claims{state=\"failed\"})",
                 )],
-                "Dumps given up and claims not sent: a person looks into failed/.",
+                "Dumps given up today and claims not sent: a person looks into failed/.",
             ),
             panel(
                 "Index age",

@@ -29,7 +29,7 @@ mod text;
 
 pub use batch::Batch;
 pub use dashboard::dashboard;
-pub use registry::{Depth, FEEDS_MAX, InboxDepth, Registry, Reloaded};
+pub use registry::{FEEDS_MAX, InboxDepth, Registry, Reloaded};
 pub use stages::{StageSeconds, Stopwatch};
 pub use table::{ALL, Kind, Label, Metric, Shell, Values};
 

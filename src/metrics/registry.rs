@@ -34,18 +34,15 @@ pub struct InboxDepth {
     pub arriving: u64,
     /// Dumps that wait for a run.
     pub waiting: u64,
+    /// Dumps that wait for another try.
+    pub again: u64,
     /// Dumps in a run.
     pub working: u64,
-    /// Dumps that were given up and lie in `failed`.
-    pub failed: u64,
-    /// Bytes of those that wait or are in a run.
+    /// Bytes of those that wait.
     pub bytes: u64,
     /// When the oldest that waits arrived.
     pub oldest: Option<SystemTime>,
 }
-
-/// What waits somewhere.
-pub type Depth = crate::spool::Waiting;
 
 /// All series of one shell. Usable from several threads at once.
 pub struct Registry {
@@ -55,6 +52,7 @@ pub struct Registry {
     /// A batch's name: a label on every line.
     batch: Option<String>,
     feeds: Mutex<BTreeSet<String>>,
+    started_at: f64,
 }
 
 static METADATA: Metadata<'static> = Metadata::new("dijkwacht", Level::INFO, None);
@@ -83,7 +81,8 @@ impl Registry {
         }
         let recorder = builder.build_recorder();
         let page = recorder.handle();
-        let registry = Self { recorder, page, shell, batch, feeds: Mutex::default() };
+        let started_at = unix_seconds(SystemTime::now());
+        let registry = Self { recorder, page, shell, batch, feeds: Mutex::default(), started_at };
         registry.metrics().for_each(|metric| registry.describe(metric));
         registry.register(&[], &[]);
         registry.gauge(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
@@ -275,9 +274,9 @@ impl Registry {
         }
     }
 
-    /// The index that is used from now on: when it was built (an opened file's mtime), and how long this process took to
-    /// have it.
-    pub fn index_is(&self, counts: &Counts, built: SystemTime, took: Duration) {
+    /// The index that is used from now on: when it was built (an opened file's mtime), and how long that took if this process
+    /// did it.
+    pub fn index_is(&self, counts: &Counts, built: SystemTime, took: Option<Duration>) {
         let by_family = [counts.ipv4, counts.ipv6, counts.domains, counts.asns];
         for (family, count) in table::FAMILIES.into_iter().zip(by_family) {
             self.gauge(&table::INDEX_REGISTRATIONS, &[family], count as f64);
@@ -285,12 +284,12 @@ impl Registry {
         self.gauge(&table::INDEX_OWNERS, &[], counts.owners as f64);
         self.gauge(&table::INDEX_BYTES, &[], counts.bytes as f64);
         self.gauge(&table::INDEX_BUILT_AT, &[], unix_seconds(built));
-        self.gauge(&table::INDEX_BUILD_SECONDS, &[], took.as_secs_f64());
+        self.gauge(&table::INDEX_BUILD_SECONDS, &[], took.unwrap_or_default().as_secs_f64());
     }
 
     /// How much waits in the inbox.
     pub fn inbox_is(&self, depth: &InboxDepth) {
-        let files = [depth.arriving, depth.waiting, depth.working, depth.failed];
+        let files = [depth.arriving, depth.waiting, depth.again, depth.working];
         for (state, count) in table::STATES_OF_A_FILE.into_iter().zip(files) {
             self.gauge(&table::INBOX_FILES, &[state], count as f64);
         }
@@ -300,7 +299,8 @@ impl Registry {
 
     /// How much waits in the spool, and what is left of its disk.
     pub fn spool_is(&self, depths: &Depths) {
-        let claims = [depths.unclaimed.count, depths.claimed, depths.done, depths.failed];
+        let status = &depths.status;
+        let claims = [status.unclaimed, status.cur, status.done, status.failed];
         for (state, count) in table::STATES_OF_A_CLAIM.into_iter().zip(claims) {
             self.gauge(&table::SPOOL_CLAIMS, &[state], count as f64);
         }
@@ -359,7 +359,7 @@ impl Registry {
         write(&table::DESCRIPTORS, &[("", now.descriptors as f64)]);
         write(&table::DESCRIPTORS_MAX, &[("", now.descriptors_max as f64)]);
         write(&table::THREADS, &[("", now.threads as f64)]);
-        write(&table::STARTED_AT, &[("", now.started_at)]);
+        write(&table::STARTED_AT, &[("", self.started_at)]);
     }
 }
 

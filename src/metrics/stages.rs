@@ -8,8 +8,10 @@ use std::time::Instant;
 pub type StageSeconds = [f64; Stage::ALL.len()];
 
 /// Times the stages of one run.
+#[derive(Debug)]
 pub struct Stopwatch(Mutex<Running>);
 
+#[derive(Debug)]
 struct Running {
     seconds: StageSeconds,
     stage: Option<(Stage, Instant)>,

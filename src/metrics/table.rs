@@ -111,7 +111,7 @@ table! {
     INDEX_BUILT_AT Both Gauge, "dijkwacht_index_built_timestamp_seconds", [],
         "When the index that is used was built; its age is time() minus this.";
     INDEX_BUILD_SECONDS Both Gauge, "dijkwacht_index_build_seconds", [],
-        "How long this process took to build the index that is used, or to open it.";
+        "How long this process took to build the index that is used; 0 if it opened a file.";
 
     RUNS Both Counter, "dijkwacht_runs_total", [FEED, these("state", || State::ALL.map(State::as_str).into())],
         "Runs by what became of them.";
@@ -153,8 +153,8 @@ table! {
         "Bytes of published dumps, as they were stored.";
 
     INBOX_FILES Daemon Gauge, "dijkwacht_inbox_files", [these("state", || STATES_OF_A_FILE.into())],
-        "Dumps in the inbox: arriving, waiting for a run, in a run, and failed for good.";
-    INBOX_BYTES Daemon Gauge, "dijkwacht_inbox_size_bytes", [], "Bytes of dumps that wait or are in a run.";
+        "Dumps in the inbox: perhaps still being written, waiting for a run, waiting for another try, and in a run.";
+    INBOX_BYTES Daemon Gauge, "dijkwacht_inbox_size_bytes", [], "Bytes of dumps that wait.";
     INBOX_OLDEST_AT Daemon Gauge, "dijkwacht_inbox_oldest_timestamp_seconds", [],
         "When the oldest dump that waits arrived; 0 if none waits.";
     RETRIES Daemon Counter, "dijkwacht_retries_total", [FEED], "Dumps that were tried again.";
@@ -196,7 +196,7 @@ pub(super) const OUTCOMES_OF_A_RELOAD: [&str; 2] = ["success", "failure"];
 pub(super) const FAMILIES: [&str; 4] = ["ipv4", "ipv6", "domain", "asn"];
 pub(super) const OUTCOMES_OF_A_RECORD: [&str; 4] = ["matched", "unmatched", "skipped", "rejected"];
 pub(super) const OUTCOMES_OF_A_DECISION: [&str; 5] = ["alert", "duplicate", "held", "dropped", "excepted"];
-pub(super) const STATES_OF_A_FILE: [&str; 4] = ["arriving", "waiting", "working", "failed"];
+pub(super) const STATES_OF_A_FILE: [&str; 4] = ["arriving", "waiting", "again", "working"];
 pub(super) const STATES_OF_A_CLAIM: [&str; 4] = ["unclaimed", "claimed", "done", "failed"];
 pub(super) const KINDS_OF_A_FAULT: [&str; 2] = ["minor", "major"];
 pub(super) const KINDS_OF_MEMORY: [&str; 3] = ["anonymous", "file", "shared"];

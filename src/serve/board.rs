@@ -2,6 +2,7 @@
 //!
 //! It is written by [`observe`](super::observe) only, and read as a whole under its lock.
 
+use crate::metrics::{StageSeconds, Stopwatch};
 use crate::pipeline::{Books, Progress, RunReport, State};
 use crate::spool;
 use std::collections::{BTreeMap, VecDeque};
@@ -96,13 +97,14 @@ pub(super) struct Meter {
     bytes_of: AtomicU64,
     lines: AtomicU64,
     lines_of: AtomicU64,
+    stopwatch: Stopwatch,
 }
 
 impl Meter {
     /// The run got so far.
     pub(super) fn advance(&self, progress: Progress) {
         match progress {
-            Progress::Began(_) => {}
+            Progress::Began(_) => self.stopwatch.tell(progress),
             Progress::Scanned { bytes, of } => {
                 self.bytes.store(bytes, Ordering::Relaxed);
                 self.bytes_of.store(of.unwrap_or_default(), Ordering::Relaxed);
@@ -112,6 +114,11 @@ impl Meter {
                 self.lines_of.store(of, Ordering::Relaxed);
             }
         }
+    }
+
+    /// How long each stage took; the run has ended.
+    pub(super) fn stages(&self) -> StageSeconds {
+        self.stopwatch.stop()
     }
 
     /// Bytes of text that were scanned.

@@ -89,9 +89,10 @@ async fn run(request: ServeRequest) -> Result<u8, ServeError> {
     standing.spool.recover().map_err(ServeError::Spool)?;
     let inbox =
         Inbox::open(standing.config.inbox.as_deref().unwrap_or(Path::new(""))).map_err(ServeError::Spool)?;
-    let listener = match standing.config.metrics_listen {
-        Some(address) => Some(listen(address).await?),
-        None => None,
+    let listener = match (inherited_listener().map_err(ServeError::System)?, standing.config.metrics_listen) {
+        (Some(listener), _) => Some(listener),
+        (None, Some(address)) => Some(listen(address).await?),
+        (None, None) => None,
     };
     let shared = Arc::new(Shared {
         observer: Observer::new(log, &standing),
@@ -120,6 +121,14 @@ async fn run(request: ServeRequest) -> Result<u8, ServeError> {
         shared,
     };
     supervisor.run(signals, desk_ended).await
+}
+
+/// The socket that systemd listens on for us (`LISTEN_FDS`): then the daemon itself needs no network. It goes before the
+/// configuration's address, which `dijkwacht status` asks.
+fn inherited_listener() -> std::io::Result<Option<TcpListener>> {
+    let Some(listener) = listenfd::ListenFd::from_env().take_tcp_listener(0)? else { return Ok(None) };
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener).map(Some)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

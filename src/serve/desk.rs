@@ -11,7 +11,7 @@ use super::standing::{SourceStamp, Standing};
 use super::verdict::Verdict;
 use super::watch::{Hint, Watch};
 use crate::pipeline::RunReport;
-use crate::spool::{self, ArrivalKind, ArrivalStamp, FeedName, Inbox, SpoolError, Stranger, WorkFile};
+use crate::spool::{ArrivalKind, ArrivalStamp, FeedName, Inbox, SpoolError, Stranger, Survey, WorkFile};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -51,6 +51,7 @@ pub(super) struct Desk {
     blocked: BTreeSet<FeedName>,
     list_at: Instant,
     count_at: Instant,
+    survey: Survey,
     unclaimed: u64,
     tell_at: Instant,
     is_untold: bool,
@@ -101,6 +102,7 @@ impl Desk {
             lanes: [lane(0)?, lane(1)?],
             busy: [None, None],
             ended,
+            survey: Survey::new(standing.spool.path()),
             queue: Queue::new(Duration::ZERO, 0),
             watch,
             inbox,
@@ -316,10 +318,14 @@ impl Desk {
             return;
         }
         let mut cost = Duration::ZERO;
-        match spool::status(self.standing.spool.path()) {
-            Ok(status) => {
-                self.unclaimed = status.unclaimed;
-                self.shared.observer.spool_now(status);
+        let path = self.standing.spool.path();
+        if self.survey.path() != path {
+            self.survey = Survey::new(path);
+        }
+        match self.survey.look() {
+            Ok(depths) => {
+                self.unclaimed = depths.status.unclaimed;
+                self.shared.observer.spool_now(&depths);
                 cost = started.elapsed();
             }
             Err(error) => self.tell_problem(format!("the spool cannot be counted: {error}")),

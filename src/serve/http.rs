@@ -5,7 +5,6 @@
 
 use super::board::Intake;
 use super::daemon::Shared;
-use super::observe::metrics_text;
 use super::{page, snapshot};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -83,7 +82,11 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
             let json = snapshot::json(&board(), SystemTime::now());
             respond(StatusCode::OK, "application/json", format!("{json}\n"))
         }
-        "/metrics" => respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics_text()),
+        "/metrics" => respond(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            shared.observer.metrics_text(),
+        ),
         // That we answer is the proof; the watchdog sees to the rest.
         "/healthz" => respond(StatusCode::OK, TEXT, "alive\n".to_owned()),
         "/readyz" => match board().intake {

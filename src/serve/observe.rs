@@ -5,16 +5,19 @@
 use super::board::{Board, EndedRun, IndexNow, Intake, PROBLEMS_MAX, QueueNow, RECENT_MAX, Running};
 use super::log::Log;
 use super::standing::{ServeError, Standing};
+use crate::metrics::{InboxDepth, Registry, Reloaded};
+use crate::moment::Moment;
 use crate::pipeline::{RunReport, State};
 use crate::spool;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 /// Tells events.
 pub(super) struct Observer {
     board: Mutex<Board>,
+    metrics: Registry,
     pub(super) log: Log,
     /// Something changed that systemd is told of.
     pub(super) changed: Notify,
@@ -40,7 +43,9 @@ impl Observer {
             index: index_now(standing),
             reloads: Default::default(),
         };
-        Self { board: Mutex::new(board), log, changed: Notify::new() }
+        let metrics = Registry::of_daemon();
+        metrics_of_standing(&metrics, standing, now);
+        Self { board: Mutex::new(board), metrics, log, changed: Notify::new() }
     }
 
     /// The board; to be held for as long as it takes to copy.
@@ -51,6 +56,7 @@ impl Observer {
     /// A run began.
     pub(super) fn run_began(&self, lane: usize, running: Running) {
         self.log.info("run began", &[("feed", &running.feed), ("dump", &running.dump)]);
+        self.metrics.run_began(&running.feed);
         self.board().running[lane] = Some(running);
         self.changed.notify_one();
     }
@@ -67,7 +73,11 @@ impl Observer {
         let ended = EndedRun::of(report, dump, feed, lag_seconds);
         self.log_run(&ended);
         let mut board = self.board();
-        board.running[lane] = None;
+        let running = board.running[lane].take();
+        self.metrics.run_stopped(feed);
+        let stages = running.map(|running| running.meter.stages()).unwrap_or_default();
+        let lag = Duration::try_from_secs_f64(lag_seconds).ok();
+        self.metrics.run_ended(report, &stages, lag, ended.ended);
         let of_feed = board.feeds.entry(feed.to_owned()).or_default();
         match report.state {
             State::Published => {
@@ -120,6 +130,7 @@ impl Observer {
     /// A run ended in a panic, of which standard error tells.
     pub(super) fn run_panicked(&self, lane: usize, feed: &str, dump: &str) {
         self.log.error("the run panicked (a bug: please report it)", &[("feed", feed), ("dump", dump)]);
+        self.metrics.run_stopped(feed);
         self.board().running[lane] = None;
         self.changed.notify_one();
     }
@@ -128,6 +139,7 @@ impl Observer {
     pub(super) fn file_failed(&self, feed: &str, dump: &str, reason: &str) {
         self.log.error(format!("dump failed: {reason}"), &[("feed", feed), ("dump", dump)]);
         let said = if reason.contains(dump) { reason.to_owned() } else { format!("{feed}/{dump}: {reason}") };
+        self.metrics.gave_up(feed);
         let mut board = self.board();
         board.failed += 1;
         board.feeds.entry(feed.to_owned()).or_default().failed += 1;
@@ -137,17 +149,30 @@ impl Observer {
     /// A file will be tried again.
     pub(super) fn file_retried(&self, feed: &str, dump: &str, reason: &str) {
         self.log.warn(format!("will be tried again: {reason}"), &[("feed", feed), ("dump", dump)]);
+        self.metrics.retried(feed);
         self.board().retries += 1;
     }
 
     /// What waits, now.
     pub(super) fn inbox_now(&self, queue: QueueNow) {
-        self.board().queue = queue;
+        let mut board = self.board();
+        self.metrics.inbox_is(&InboxDepth {
+            arriving: queue.unready,
+            waiting: queue.ready,
+            again: queue.again,
+            working: board.running.iter().flatten().count() as u64,
+            bytes: queue.bytes,
+            oldest: queue.oldest,
+        });
+        board.queue = queue;
     }
 
     /// What is in the spool, now.
-    pub(super) fn spool_now(&self, status: spool::Status) {
-        self.board().spool = Some(status);
+    pub(super) fn spool_now(&self, depths: &spool::Depths) {
+        self.metrics.spool_is(depths);
+        // Here because the spool is looked at again and again, whether anybody scrapes or not.
+        self.metrics.run_upkeep();
+        self.board().spool = Some(depths.status);
     }
 
     /// Dumps are taken from now on, or not.
@@ -180,6 +205,15 @@ impl Observer {
         self.changed.notify_one();
     }
 
+    /// What `/metrics` answers.
+    pub(super) fn metrics_text(&self) -> String {
+        let running: Vec<_> = self.board().running.iter().flatten().cloned().collect();
+        for run in running {
+            self.metrics.run_progress(&run.feed, run.meter.ratio().unwrap_or_default());
+        }
+        self.metrics.render()
+    }
+
     /// The end began.
     pub(super) fn stopping(&self, signal: &str) {
         self.log.info(format!("stopping: {signal}"), &[]);
@@ -202,12 +236,14 @@ impl Observer {
             Ok(standing) => {
                 board.reloads.succeeded += 1;
                 board.index = index_now(standing);
+                metrics_of_standing(&self.metrics, standing, now);
                 let (id, owners) = (board.index.id.clone(), board.index.owners.to_string());
                 drop(board);
                 self.log.info("reloaded", &[("index", &id), ("owners", &owners)]);
             }
             Err(error) => {
                 board.reloads.failed += 1;
+                self.metrics.reload_ended(at_fault(error), false, now);
                 let said = format!("reload failed, the old configuration and index stay: {error}");
                 push_front(&mut board.problems, (now, said.clone()), PROBLEMS_MAX);
                 drop(board);
@@ -218,9 +254,30 @@ impl Observer {
     }
 }
 
-/// What `/metrics` answers.
-pub(super) fn metrics_text() -> String {
-    String::new()
+/// A configuration and an index were put in place.
+fn metrics_of_standing(metrics: &Registry, standing: &Standing, now: SystemTime) {
+    let feeds: Vec<&str> = standing.config.feeds.keys().map(String::as_str).collect();
+    let today = Moment::from_unix(unix_seconds(now), 0).map(Moment::day);
+    let senders = today.map(|day| standing.config.senders.in_office(day));
+    let senders = senders.iter().flat_map(|senders| senders.all()).map(|sender| sender.as_str());
+    metrics.register_feeds(&feeds, &senders.collect::<Vec<_>>());
+    metrics.index_is(&standing.index.counts(), standing.built, standing.build_time);
+    metrics.reload_ended(Reloaded::Config, true, now);
+    metrics.reload_ended(Reloaded::Index, true, now);
+}
+
+/// Which of both could not be loaded.
+fn at_fault(error: &ServeError) -> Reloaded {
+    match error {
+        ServeError::Register(_) | ServeError::Build(_) | ServeError::Write(_) | ServeError::Open(_) => {
+            Reloaded::Index
+        }
+        _ => Reloaded::Config,
+    }
+}
+
+fn unix_seconds(at: SystemTime) -> i64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn index_now(standing: &Standing) -> IndexNow {

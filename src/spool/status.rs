@@ -40,10 +40,6 @@ pub fn status(path: &Path) -> Result<Status, SpoolError> {
         Some(held) => runs_in(&held)?,
         None => Vec::new(),
     };
-    let stages = match root.find(TMP)? {
-        Some(tmp) => directories_in(&tmp, |name| (!name.starts_with('.')).then_some(()))?.len(),
-        None => 0,
-    };
     let mut unclaimed = 0;
     for run in &runs {
         let Some(directory) = new.find(run.as_str())? else { continue };
@@ -58,9 +54,15 @@ pub fn status(path: &Path) -> Result<Status, SpoolError> {
         done: done.len() as u64,
         failed: failed.len() as u64,
         held: held.iter().filter(|run| committed.contains(run)).count() as u64,
-        tmp: stages as u64,
+        tmp: count_stages(&root)?,
         unclaimed,
     })
+}
+
+/// Stages in `tmp`.
+pub(super) fn count_stages(root: &Directory) -> Result<u64, SpoolError> {
+    let Some(tmp) = root.find(TMP)? else { return Ok(0) };
+    Ok(directories_in(&tmp, |name| (!name.starts_with('.')).then_some(()))?.len() as u64)
 }
 
 pub(super) fn claims_in(root: &Directory, name: &str) -> Result<BTreeSet<ClaimName>, SpoolError> {

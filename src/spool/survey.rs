@@ -6,8 +6,8 @@ use super::error::SpoolError;
 use super::layout::{CUR, DONE, FAILED, HELD, NEW};
 use super::manifest::MANIFEST_FILE;
 use super::names::{ClaimName, RunName, Sender};
-use super::status::claims_in;
-use std::collections::BTreeMap;
+use super::status::{Status, claims_in, count_stages};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What waits.
@@ -24,14 +24,10 @@ pub struct Waiting {
 /// How much is where.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Depths {
+    /// As [`status`](super::status) counts.
+    pub status: Status,
     /// Senders' parts of runs that nobody has taken.
     pub unclaimed: Waiting,
-    /// Claims that a mailer works on.
-    pub claimed: u64,
-    /// Claims that were sent.
-    pub done: u64,
-    /// Claims that could not be sent.
-    pub failed: u64,
     /// Runs of which something waits for a person.
     pub held: Waiting,
     /// Size of the spool's file system.
@@ -61,6 +57,11 @@ impl Survey {
         Self { path: path.to_owned(), notices: BTreeMap::new(), held: BTreeMap::new() }
     }
 
+    /// Which spool.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Looks; makes and changes nothing. Costs a listing of each directory and a look at each new file.
     pub fn look(&mut self) -> Result<Depths, SpoolError> {
         let root = open_root(&self.path)?;
@@ -87,7 +88,8 @@ impl Survey {
         let mut held = BTreeMap::new();
         if let Some(directory) = root.find(HELD)? {
             // Without a commit, what is held counts for nothing.
-            for run in runs_in(&directory)?.into_iter().filter(|run| runs.contains(run)) {
+            let committed: BTreeSet<_> = runs.iter().collect();
+            for run in runs_in(&directory)?.into_iter().filter(|run| committed.contains(run)) {
                 let part = match self.held.get(&run) {
                     Some(part) => *part,
                     None => look_at_held(&directory, &run)?,
@@ -96,15 +98,17 @@ impl Survey {
             }
         }
         let (disk_bytes, disk_available_bytes) = root.disk()?;
-        let depths = Depths {
-            unclaimed: sum(notices.values()),
-            claimed: cur.len() as u64,
+        let (unclaimed, waiting) = (sum(notices.values()), sum(held.values()));
+        let status = Status {
+            new: runs.len() as u64,
+            cur: cur.len() as u64,
             done: done.len() as u64,
             failed: failed.len() as u64,
-            held: sum(held.values()),
-            disk_bytes,
-            disk_available_bytes,
+            held: waiting.count,
+            tmp: count_stages(&root)?,
+            unclaimed: unclaimed.count,
         };
+        let depths = Depths { status, unclaimed, held: waiting, disk_bytes, disk_available_bytes };
         (self.notices, self.held) = (notices, held);
         Ok(depths)
     }

@@ -317,10 +317,10 @@ fn a_run_in_progress_is_there_until_it_stops() {
 fn what_waits_is_told_with_its_age_and_an_empty_inbox_has_none() {
     let registry = daemon();
     let oldest = Some(UNIX_EPOCH + Duration::from_secs(77));
-    registry.inbox_is(&InboxDepth { arriving: 1, waiting: 2, working: 3, failed: 4, bytes: 5, oldest });
+    registry.inbox_is(&InboxDepth { arriving: 1, waiting: 2, again: 3, working: 4, bytes: 5, oldest });
     let page = registry.render();
     let told = series(&page);
-    for (state, count) in [("arriving", 1.0), ("waiting", 2.0), ("working", 3.0), ("failed", 4.0)] {
+    for (state, count) in [("arriving", 1.0), ("waiting", 2.0), ("again", 3.0), ("working", 4.0)] {
         assert_eq!(told[&*format!("dijkwacht_inbox_files{{state=\"{state}\"}}")], count);
     }
     assert_eq!(
@@ -357,7 +357,7 @@ fn an_index_is_told_by_family_with_its_moment() {
     let index = dijkwacht::index::Index::build(&read.unwrap().0).unwrap();
     let registry = daemon();
     let built = SystemTime::UNIX_EPOCH + Duration::from_millis(1500);
-    registry.index_is(&index.counts(), built, Duration::from_millis(250));
+    registry.index_is(&index.counts(), built, Some(Duration::from_millis(250)));
     let page = registry.render();
     let told = series(&page);
     for family in ["ipv4", "ipv6", "domain", "asn"] {
