@@ -9,7 +9,7 @@
 //!  dump ─► scan ────────────────────────────────────────┘ record  Decision  line   run directory
 //!          Source, Format, Findings
 //!  ════════════════════════════════════════════════════════════════════════════════════════
-//!  pipeline: one run, end to end ─► RunReport        config, metrics │ batch: one-shot commands │ cli
+//!  pipeline: one run, end to end ─► RunReport     config, metrics │ batch: one-shot commands, serve: the daemon │ cli
 //! ```
 //!
 //! [`register`] reads who owns what; [`index`] compiles it. [`scan`] opens a dump and knows its format; [`matcher`]
