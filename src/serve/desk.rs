@@ -51,6 +51,8 @@ pub(super) struct Desk {
     blocked: BTreeSet<FeedName>,
     list_at: Instant,
     count_at: Instant,
+    /// A run ended since the spool was counted.
+    is_uncounted: bool,
     survey: Survey,
     unclaimed: u64,
     tell_at: Instant,
@@ -114,6 +116,7 @@ impl Desk {
             blocked: BTreeSet::new(),
             list_at: now,
             count_at: now,
+            is_uncounted: false,
             unclaimed: 0,
             tell_at: now,
             is_untold: true,
@@ -162,7 +165,7 @@ impl Desk {
             self.queue.next_settled(),
             due.filter(|_| self.fault.is_none() && !is_full && self.busy.iter().any(Option::is_none)),
             self.fault.as_ref().map(|fault| fault.due).filter(|_| self.busy.iter().all(Option::is_none)),
-            Some(self.count_at).filter(|_| is_full),
+            Some(self.count_at).filter(|_| is_full || self.is_uncounted),
             Some(self.tell_at).filter(|_| self.is_untold),
         ]
         .into_iter()
@@ -330,6 +333,7 @@ impl Desk {
             }
             Err(error) => self.tell_problem(format!("the spool cannot be counted: {error}")),
         }
+        self.is_uncounted = false;
         self.count_at = Instant::now() + (cost * COUNT_SHARE).max(COUNT_PAUSE_MIN);
     }
 
@@ -439,7 +443,7 @@ impl Desk {
     fn end_runs(&mut self) {
         while let Ok(Ended { lane, report }) = self.ended.try_recv() {
             let Some(Busy { file, arrived }) = self.busy[lane].take() else { continue };
-            self.is_untold = true;
+            (self.is_untold, self.is_uncounted) = (true, true);
             let verdict = self.observe_end(lane, report.as_ref(), &file, arrived);
             if !matches!(verdict, Verdict::Machine(_) | Verdict::Stopped) && self.fault.take().is_some() {
                 self.shared.observer.intake_now(Intake::Open);
