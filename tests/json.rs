@@ -161,42 +161,82 @@ fn tell_object(case: &Case, start: usize, landmark: Option<&str>, wrapped: bool)
         b'{' => {}
         byte if is_blank(byte) || b"[],".contains(&byte) => return (Told::Blank, start + 1),
         b'#' => return (Told::Blank, first_newline(start).unwrap_or(bytes.len())),
+        b'}' if wrapped => return (Told::Blank, start + 1),
+        _ if wrapped => {
+            if let Some(next) = tell_tail(&bytes[start..end], mark.as_deref()) {
+                return (Told::Blank, start + next);
+            }
+        }
         _ => {
             let next =
                 if landmark.is_some() { resume(start) } else { first_newline(start).unwrap_or(bytes.len()) };
-            return (if wrapped { Told::Blank } else { Told::Rejected(Reject::Json) }, next);
+            return (Told::Rejected(Reject::Json), next);
         }
     }
-    let (mut depth, mut in_string, mut escaped) = (0, false, false);
+    let is_stray = bytes[start] != b'{';
+    // Where the records of an answer begin that begins here, if its key stands before `stop`.
+    let answer = |stop: usize| {
+        let object = &bytes[start..stop];
+        let value =
+            value_of(object, &keys_of(object, false).0, &["matches"]).filter(|_| wrapped && !is_stray)?;
+        (object.get(value) == Some(&b'[')).then_some((Told::Blank, start + value + 1))
+    };
+    let told = |stop: usize, told: Told, next: usize| answer(stop).unwrap_or((told, next));
+    let (mut depth, mut in_string, mut escaped) = (i32::from(is_stray), false, false);
+    let mut last = b' ';
     for (at, &byte) in bytes.iter().enumerate().take(end).skip(start) {
         if in_string {
             match byte {
                 b'\n' => {
                     let next = if landmark.is_some() { resume(at) } else { at + 1 };
-                    return (Told::Rejected(Reject::Json), next);
+                    return told(at, Told::Rejected(Reject::Json), next);
                 }
                 _ if escaped => escaped = false,
                 b'\\' => escaped = true,
                 b'"' => in_string = false,
                 _ => {}
             }
+            last = byte;
             continue;
         }
         match byte {
-            b'{' if at > start && is_inner_mark(at) => return (Told::Rejected(Reject::Json), at),
+            b'{' if at > start && is_inner_mark(at) => {
+                return told(at, Told::Rejected(Reject::Json), at);
+            }
+            b'{' if is_stray && depth == 1 && last != b':' => return (Told::Rejected(Reject::Json), at),
             b'"' => in_string = true,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth -= 1,
             _ => {}
         }
+        if !is_blank(byte) {
+            last = byte;
+        }
         if depth == 0 {
-            return (Told::Record(start, at + 1), at + 1);
+            let found = if is_stray { Told::Rejected(Reject::Json) } else { Told::Record(start, at + 1) };
+            return told(at + 1, found, at + 1);
         }
     }
     match is_whole {
-        true => (Told::Rejected(Reject::Json), bytes.len()),
-        false => (Told::Rejected(Reject::TooLong), resume(start)),
+        true => told(end, Told::Rejected(Reject::Json), bytes.len()),
+        false => told(end, Told::Rejected(Reject::TooLong), resume(start)),
     }
+}
+
+/// The length of a member that an answer has behind its records: a number that something follows, or an object in
+/// which no record begins.
+fn tell_tail(bytes: &[u8], mark: Option<&str>) -> Option<usize> {
+    let skip = |from: usize| (from..bytes.len()).find(|&at| !is_blank(bytes[at]));
+    let key = ["\"total\"", "\"facets\""].into_iter().find(|key| bytes.starts_with(key.as_bytes()))?;
+    let colon = skip(key.len()).filter(|&at| bytes[at] == b':')?;
+    let value = skip(colon + 1)?;
+    if bytes[value].is_ascii_digit() {
+        return (value..bytes.len()).find(|&at| !bytes[at].is_ascii_digit());
+    }
+    let mut ends = (value..bytes.len()).filter(|&at| bytes[value] == b'{' && bytes[at] == b'}');
+    let end = ends.find(|&end| tell_tree(&bytes[value..=end], false).is_ok())? + 1;
+    let is_mark = |mark: &str| bytes[value..end].windows(mark.len()).any(|part| part == mark.as_bytes());
+    (!mark.is_some_and(is_mark)).then_some(end)
 }
 
 // ---- the oracle: JSON ----
