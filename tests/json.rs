@@ -671,10 +671,9 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
         },
         None => {
             for value in &stated {
-                if let (Said::Text(text), Ok(None)) =
-                    (if subject == Ok(None) { read(*value) } else { Said::Nothing }, &subject)
-                {
+                if let Said::Text(text) = read(*value) {
                     subject = Ok(tell_literal(&text).map(|(subject, _)| subject));
+                    break;
                 }
             }
         }
@@ -953,14 +952,14 @@ fn time_of(value: &Tree) -> Result<Option<String>, Reject> {
     }
 }
 
-/// The subject of an address field, or of the first host that is an address.
+/// The subject of an address field, or of the first host that is filled.
 fn subject_of(address: &Tree, hosts: &[&Tree]) -> Result<Option<String>, Reject> {
     match address {
         Tree::Text(text) if !text.is_empty() => tell_subject(text, false).map(|(subject, _)| Some(subject)),
         value if !value.is_filled() => Ok(hosts
             .iter()
-            .filter_map(|host| host.text())
-            .find_map(|host| tell_literal(&host))
+            .find_map(|host| host.text())
+            .and_then(|host| tell_literal(&host))
             .map(|found| found.0)),
         _ => Err(Reject::Address),
     }
@@ -1225,7 +1224,7 @@ fn tell_ndjson(case: &Case, tree: &Tree) -> Parts {
         }
         Some(_) => return Err(Err(Reject::Address)),
         None => {
-            let found = hosts.iter().filter_map(|host| host.text()).find_map(|host| tell_literal(&host));
+            let found = hosts.iter().find_map(|host| host.text()).and_then(|host| tell_literal(&host));
             (found.as_ref().map(|found| found.0.clone()), found.and_then(|found| found.1))
         }
     };
@@ -2762,6 +2761,21 @@ fn nuclei_is_about_a_name_and_copies_no_request() {
     check_said("nuclei", &FormatOptions::default(), garbled, &[words]);
     let inventory = r#"{"templateID":"a","host":"a.example","info":{"severity":"info"}}"#;
     assert_eq!(said_by("nuclei", &FormatOptions::default(), inventory), [Outcome::Skipped(Skip::Inventory)]);
+}
+
+#[test]
+fn an_address_behind_a_name_is_not_the_subject() {
+    let check = |format: &str, dump: &str, subject: Option<&str>, stated: Option<&str>| {
+        let outcome = said_by(format, &FormatOptions { take: Take::All, ..FormatOptions::default() }, dump);
+        let [Outcome::Found(words)] = &outcome[..] else { panic!("{outcome:?} {dump}") };
+        assert_eq!((words[0].subject.as_deref(), words[0].stated.as_deref()), (subject, stated), "{dump}");
+    };
+    let named = r#"{"domain":"www.other.nl","url":"http://192.0.2.6:444/x"}"#;
+    check("ndjson", named, None, Some("www.other.nl"));
+    let named = r#"{"template-id":"x","host":"www.example.nl","url":"http://192.0.2.5/"}"#;
+    check("nuclei", named, None, Some("www.example.nl"));
+    let addressed = r#"{"template-id":"x","host":"192.0.2.5:80","url":"http://www.example.nl/"}"#;
+    check("nuclei", addressed, Some("192.0.2.5"), Some("http://www.example.nl/"));
 }
 
 #[test]

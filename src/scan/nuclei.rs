@@ -1,8 +1,8 @@
 //! nuclei: `-jsonl`, a line a finding, and `-json-export`, an array of them.
 //!
 //! The identifier is `template-id` (`templateID` before version 2.6). The finding is about the name in `host`, else in
-//! `matched-at` or `url`; `ip` is often absent, and an address that stands in the place of the name is then the
-//! subject. A finding whose `matcher-status` is false is `not-vulnerable`, one of severity `info` is `inventory`.
+//! `matched-at` or `url`; `ip` is often absent, and an address that stands in the place of the name, in the first of
+//! these that is filled, is then the subject. A finding whose `matcher-status` is false is `not-vulnerable`, one of severity `info` is `inventory`.
 //!
 //! Copied are the template's name, tags, CVE numbers, severity and first reference, and the matcher's name as a tag.
 //! The request, the response, the curl command and what was extracted may hold secrets: they are never copied.

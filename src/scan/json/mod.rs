@@ -210,8 +210,8 @@ pub(super) fn head_is_json(head: &Head<'_>) -> bool {
 pub(super) struct KeyFields<'f, 'r> {
     /// The address or prefix: the first that is filled.
     pub(super) address: &'f [Found<'r>],
-    /// Names that the finding is about: the first that is no address. Where no address is filled, the first that is
-    /// one stands in for it.
+    /// Names that the finding is about: the first that is no address. Where no address is filled, and the first of
+    /// these that is filled holds one, that stands in for it; one behind a name is another's.
     pub(super) stated: &'f [Found<'r>],
     /// Names that the system shows: the first that is no address.
     pub(super) shown: &'f [Found<'r>],
@@ -242,7 +242,7 @@ impl<'r> KeyFields<'_, 'r> {
             },
             None => {
                 let mut hosts = self.stated.iter().filter_map(|found| text(*found).into_text());
-                Ok(hosts.find_map(|host| literal(&host)).map(Subject::Address))
+                Ok(hosts.next().and_then(|host| literal(&host)).map(Subject::Address))
             }
         };
         if kinds.names {
@@ -272,8 +272,8 @@ pub(super) fn subject_of(
 ) -> Result<(Option<Subject>, Option<u16>), Reject> {
     match address {
         Scalar::Absent => {
-            let mut hosts = stated.iter().flatten();
-            let found = hosts.find_map(|host| Some((literal(host)?, authority(host).1)));
+            let host = stated.iter().flatten().next();
+            let found = host.and_then(|host| Some((literal(host)?, authority(host).1)));
             let port = found.and_then(|(_, port)| read_port(port?.as_bytes()).flatten());
             Ok((found.map(|(address, _)| Subject::Address(address)), port))
         }
