@@ -672,7 +672,7 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
         None => {
             for value in &stated {
                 if let Said::Text(text) = read(*value) {
-                    subject = Ok(tell_literal(&text).map(|(subject, _)| subject));
+                    subject = tell_host(&text).map(|found| found.map(|(subject, _)| subject));
                     break;
                 }
             }
@@ -761,7 +761,7 @@ fn tell_subject(text: &str, is_endpoint: bool) -> Result<(String, Option<u16>), 
 /// The address in the place of a host, and the port behind it.
 fn tell_literal(text: &str) -> Option<(String, Option<u16>)> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let rest = rest.split(['/', '?', '#']).next().unwrap();
+    let rest = rest.split(['/', '?', '#']).next().filter(|rest| !rest.contains('\\'))?;
     let rest = rest.rsplit('@').next().unwrap();
     let (host, port) = match tell_bracketed(rest) {
         Some((host, after)) => (host, after.strip_prefix(':')),
@@ -772,6 +772,15 @@ fn tell_literal(text: &str) -> Option<(String, Option<u16>)> {
     };
     let address = Address::read(host.as_bytes())?;
     Some((address.ip().to_string(), port.and_then(tell_port).flatten()))
+}
+
+/// The address in the place of the first host; where a backslash makes two hosts of it, it is none.
+fn tell_host(text: &str) -> Result<Option<(String, Option<u16>)>, Reject> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    match rest.find(['/', '?', '#', '\\']).map(|at| rest.as_bytes()[at]) {
+        Some(b'\\') => Err(Reject::Address),
+        _ => Ok(tell_literal(text)),
+    }
 }
 
 /// What stands in brackets, and what follows them: nothing, or a colon and more.
@@ -956,11 +965,10 @@ fn time_of(value: &Tree) -> Result<Option<String>, Reject> {
 fn subject_of(address: &Tree, hosts: &[&Tree]) -> Result<Option<String>, Reject> {
     match address {
         Tree::Text(text) if !text.is_empty() => tell_subject(text, false).map(|(subject, _)| Some(subject)),
-        value if !value.is_filled() => Ok(hosts
-            .iter()
-            .find_map(|host| host.text())
-            .and_then(|host| tell_literal(&host))
-            .map(|found| found.0)),
+        value if !value.is_filled() => {
+            let host = hosts.iter().find_map(|host| host.text()).unwrap_or_default();
+            Ok(tell_host(&host)?.map(|found| found.0))
+        }
         _ => Err(Reject::Address),
     }
 }
@@ -1165,7 +1173,8 @@ fn tell_nuclei(case: &Case, tree: &Tree) -> Parts {
     }
     let written = |host: &Tree| {
         let text = host.text()?;
-        let rest = text.split("://").last()?.split(['/', '?', '#']).next()?.rsplit('@').next()?.to_owned();
+        let rest = text.split("://").last()?.split(['/', '?', '#']).next()?.to_owned();
+        let rest = rest.rsplit('@').next().filter(|_| !rest.contains('\\'))?.to_owned();
         let port = match tell_bracketed(&rest) {
             Some((_, after)) => after.strip_prefix(':'),
             None if rest.matches(':').count() == 1 => rest.split_once(':').map(|(_, port)| port),
@@ -1224,7 +1233,8 @@ fn tell_ndjson(case: &Case, tree: &Tree) -> Parts {
         }
         Some(_) => return Err(Err(Reject::Address)),
         None => {
-            let found = hosts.iter().find_map(|host| host.text()).and_then(|host| tell_literal(&host));
+            let host = hosts.iter().find_map(|host| host.text()).unwrap_or_default();
+            let found = tell_host(&host).map_err(Err)?;
             (found.as_ref().map(|found| found.0.clone()), found.and_then(|found| found.1))
         }
     };
@@ -2776,6 +2786,17 @@ fn an_address_behind_a_name_is_not_the_subject() {
     check("nuclei", named, None, Some("www.example.nl"));
     let addressed = r#"{"template-id":"x","host":"192.0.2.5:80","url":"http://www.example.nl/"}"#;
     check("nuclei", addressed, Some("192.0.2.5"), Some("http://www.example.nl/"));
+}
+
+#[test]
+fn a_host_with_a_backslash_is_nobodys() {
+    let options = FormatOptions { take: Take::All, ..FormatOptions::default() };
+    for host in [r"192.0.2.1\\@192.0.2.13", r"http://192.0.2.1\\@192.0.2.13/", r"http://192.0.2.1\\/a"] {
+        let dump = format!(r#"{{"template-id":"x","host":"{host}"}}"#);
+        assert_eq!(said_by("nuclei", &options, &dump), [Outcome::Rejected(Reject::Address)], "{dump}");
+        let dump = format!(r#"{{"domain":"{host}"}}"#);
+        assert_eq!(said_by("ndjson", &options, &dump), [Outcome::Rejected(Reject::Address)], "{dump}");
+    }
 }
 
 #[test]

@@ -4,19 +4,19 @@
 //! |---|---|
 //! | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | an address |
 //! | `192.0.2.1:443`, `[2001:db8::1]:443` | an address with a port |
-//! | `192.0.2.0/24` | a prefix; with host bits it is rejected as `prefix` |
+//! | `192.0.2.0/24` | a prefix; with host bits, or where no length follows the `/`, it is rejected as `prefix` |
 //! | `www.example.nl`, `www.example.nl:443`, `info@example.nl` | a stated name |
 //! | `https://www.example.nl:8443/a?b` | a stated name, with the port |
-//! | `http://192.0.2.1:8080/`, `192.0.2.1/login` | an address, with the port |
+//! | `http://192.0.2.1:8080/login`, `192.0.2.1:8080/login` | an address, with the port |
 //!
 //! A URL without a port has that of `http` and `https`, as RFC 9110 says. Spaces and one pair of `"` around an item are
 //! left out, and a comment after it (` # …`). Items may be defanged as analysts do: `192[.]0[.]2[.]1`,
 //! `hxxp://example[.]nl`. All else is rejected as `address`: what is ambiguous as an address (`010.1.2.3`, `1.2.3`,
-//! `fe80::1%eth0`) is no host name either.
+//! `fe80::1%eth0`) is no host name either, and of `http://192.0.2.1\@192.0.2.2` readers do not agree which host is meant.
 //!
 //! An item is exposed, or vulnerable where the operator says what is wrong with all of them.
 
-use super::columns::{is_prefix_like, read_port};
+use super::columns::read_port;
 use super::format::{
     Column, Description, Field, Format, FormatError, FormatOptions, FormatSpec, Frame, Head, KeyKinds, Keys,
     RECORD_BYTES_MAX, Window,
@@ -157,16 +157,10 @@ impl<'r> Item<'r> {
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if let (true, Some(length)) = (scheme.is_empty(), path.strip_prefix('/'))
-            && is_prefix_like(authority.as_bytes(), length.as_bytes())
-        {
+        // `192.0.2.0/24x` or `192.0.2.0/ 24` are meant as prefixes too, and not as one address of them.
+        if scheme.is_empty() && path.starts_with('/') && Address::read(authority.as_bytes()).is_some() {
             let prefix = Prefix::read(text.as_bytes()).map_err(|_| Reject::Prefix)?;
             return Ok(Self::of_subject(Subject::of_prefix(prefix), Ok(None)));
-        }
-        // `192.0.2.0/24x` or `192.0.2.0/24:80`: meant as a prefix, and not one address of it.
-        let length_like = path.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-        if scheme.is_empty() && length_like && Address::read(authority.as_bytes()).is_some() {
-            return Err(Reject::Prefix);
         }
         let host = Host::read(authority).ok_or(Reject::Address)?;
         let port = match host.port {
@@ -208,8 +202,11 @@ struct Host<'t> {
 }
 
 impl<'t> Host<'t> {
-    /// Reads `host`, `host:port`, `[host]`, `[host]:port`, each after an optional `user@`.
+    /// Reads `host`, `host:port`, `[host]`, `[host]:port`, each after an optional `user@`, without a backslash.
     fn read(authority: &'t str) -> Option<Self> {
+        if authority.contains('\\') {
+            return None;
+        }
         let text = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if let Some(bracketed) = text.strip_prefix('[') {
             let (text, rest) = bracketed.split_once(']')?;
@@ -280,7 +277,7 @@ mod tests {
         check("http://192.0.2.1", "192.0.2.1", Some(80));
         check("HTTPS://user:pw@[2001:db8::1]/a#b", "2001:db8::1", Some(443));
         check("rdp://192.0.2.1", "192.0.2.1", None);
-        check("192.0.2.1/login", "192.0.2.1", None);
+        check("192.0.2.1:80/login", "192.0.2.1", Some(80));
         check("192[.]0[.]2[.]1", "192.0.2.1", None);
         check("hxxp://192[.]0[.]2.1[:]81/", "192.0.2.1", Some(81));
     }
@@ -333,6 +330,8 @@ mod tests {
             "a..b",
             "192.0.2.1 - 192.0.2.9",
             "[www.example.nl]",
+            "http://192.0.2.1\\@192.0.2.2/",
+            "192.0.2.1\\@www.example.nl",
             "[",
             "[]",
             "\"",
@@ -340,9 +339,21 @@ mod tests {
         for text in not_addresses {
             check(text.as_bytes(), Reject::Address);
         }
-        for text in
-            ["192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/024", "192.0.2.0/255.255.255.0", "2001:db8::1/64"]
-        {
+        let not_prefixes = [
+            "192.0.2.1/24",
+            "192.0.2.0/33",
+            "192.0.2.0/024",
+            "192.0.2.0/255.255.255.0",
+            "2001:db8::1/64",
+            "192.0.2.0/ 24",
+            "192.0.2.0/+24",
+            "192.0.2.0/x24",
+            "192.0.2.0/24:80",
+            "192.0.2.1/-",
+            "192.0.2.1/",
+            "192.0.2.1/login",
+        ];
+        for text in not_prefixes {
             check(text.as_bytes(), Reject::Prefix);
         }
         check(b"192.0.2.1\xFF", Reject::Encoding);
