@@ -12,7 +12,7 @@
 //! A URL without a port has that of `http` and `https`, as RFC 9110 says. Spaces and one pair of `"` around an item are
 //! left out, and a comment after it (` # …`). Items may be defanged as analysts do: `192[.]0[.]2[.]1`,
 //! `hxxp://example[.]nl`. All else is rejected as `address`: what is ambiguous as an address (`010.1.2.3`, `1.2.3`,
-//! `fe80::1%eth0`) is no host name either, and of `http://192.0.2.1\@192.0.2.2` readers do not agree which host is meant.
+//! `fe80::1%eth0`) is no host name either, nor is a range of addresses (`192.0.2.1-99`, `192.0.2.x`), and of `http://192.0.2.1\@192.0.2.2` readers do not agree which host is meant.
 //!
 //! An item is exposed, or vulnerable where the operator says what is wrong with all of them.
 
@@ -54,7 +54,8 @@ fn is_item_like(record: &[u8]) -> bool {
         Ok(item) => item.name.is_none_or(|name| name.contains('.')),
         Err(Reject::Prefix) => true,
         Err(Reject::Address) => {
-            record.iter().all(|byte| byte.is_ascii_hexdigit() || b" .:/[]%".contains(byte))
+            let is_odd = record.iter().all(|byte| byte.is_ascii_hexdigit() || b" .:/[]%".contains(byte));
+            is_odd || std::str::from_utf8(record).is_ok_and(is_pattern)
         }
         Err(_) => false,
     }
@@ -175,7 +176,7 @@ impl<'r> Item<'r> {
         }
         // A dash alone is how tables say "nothing".
         let is_name = host.text.contains(char::is_alphanumeric) && host_name(host.text).is_some();
-        if host.is_bracketed || !is_name {
+        if host.is_bracketed || !is_name || is_pattern(host.text) {
             return Err(Reject::Address);
         }
         Ok(Self { subject: None, name: Some(Cow::Borrowed(host.text)), port })
@@ -192,6 +193,17 @@ impl<'r> Item<'r> {
             port: self.port,
         }
     }
+}
+
+/// Whether text is meant as several addresses: `192.0.2.1-99`, `192.0.x.x`, `192.0.2.*`. No name has four labels that
+/// look so, nor a last one that begins with a digit.
+fn is_pattern(text: &str) -> bool {
+    let is_part = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit() || b"-xX*".contains(&byte));
+    let (first, last) = (text.split('.').next(), text.rsplit('.').next());
+    let is_numeric =
+        first.is_some_and(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
+    let is_last = last.is_some_and(|label| label.starts_with(|c: char| c.is_ascii_digit()));
+    is_numeric && text.split('.').all(is_part) && (is_last || text.split('.').count() == 4)
 }
 
 /// The host part of an item, and what follows it.
@@ -294,6 +306,9 @@ mod tests {
         check("https://www.example.nl/a?b=c://d#e", "www.example.nl", Some(443));
         check("ftp://www.example.nl", "www.example.nl", None);
         check("www.example.nl/a", "www.example.nl", None);
+        for name in ["1.2.3.4.in-addr.arpa", "host-1-2-3-4.example.nl", "1e100.net", "9.xxx", "1-2.xx.nl"] {
+            check(name, name, None);
+        }
         check("info@example.nl", "example.nl", None);
         check("bücher.example", "bücher.example", None);
         check("hxxps://www[.]example[.]nl", "www.example.nl", Some(443));
@@ -329,6 +344,14 @@ mod tests {
             "..",
             "a..b",
             "192.0.2.1 - 192.0.2.9",
+            "192.0.2.1-99",
+            "192.0.2.1-192.0.2.9",
+            "192.0.2.x",
+            "192.0.2.xxx",
+            "192.0.x.x",
+            "192.0.2.*",
+            "192.0.2-3.x:80",
+            "192.0.2-9",
             "[www.example.nl]",
             "http://192.0.2.1\\@192.0.2.2/",
             "192.0.2.1\\@www.example.nl",
@@ -378,6 +401,7 @@ mod tests {
         check(b"addresses found last night\n192.0.2.1\n", true);
         check(b"www.example.nl\n", true);
         check(b"010.1.2.3\n1.2.3\n", true);
+        check(b"192.0.2.1-99\n192.0.2.x\n", true);
         check(b"# nothing tonight\n", true);
         check(b"192.0.2.1,80\n", false);
         check(b"hello\nworld\n", false);
