@@ -1163,7 +1163,14 @@ fn tell_nuclei(case: &Case, tree: &Tree) -> Parts {
     let cves = notes.list(classification, "cve-id");
     notes.judge().map_err(Err)?;
     let subject = subject_of(ip, &hosts).map_err(Err)?;
-    if *status == Tree::Bool(false) {
+    let is_no = |text: &str| text == "0" || text.to_lowercase() == "false";
+    let is_false = match status {
+        Tree::Bool(status) => !status,
+        Tree::Number(text) => text == "0",
+        Tree::Text(text) => is_no(text),
+        _ => false,
+    };
+    if is_false {
         return Err(Ok(Skip::NotVulnerable));
     }
     let is_info = severity.text().is_some_and(|severity| severity.to_lowercase() == "info");
@@ -2796,6 +2803,20 @@ fn a_host_with_a_backslash_is_nobodys() {
         assert_eq!(said_by("nuclei", &options, &dump), [Outcome::Rejected(Reject::Address)], "{dump}");
         let dump = format!(r#"{{"domain":"{host}"}}"#);
         assert_eq!(said_by("ndjson", &options, &dump), [Outcome::Rejected(Reject::Address)], "{dump}");
+    }
+}
+
+#[test]
+fn a_matcher_that_failed_is_no_finding_of_nuclei_however_it_says_so() {
+    let outcome = |status: &str| {
+        let dump = format!(r#"{{"template-id":"x","ip":"192.0.2.1","matcher-status":{status}}}"#);
+        said_by("nuclei", &FormatOptions::default(), &dump).pop().unwrap()
+    };
+    for status in ["false", "\"false\"", "\"False\"", "0", "\"0\""] {
+        assert_eq!(outcome(status), Outcome::Skipped(Skip::NotVulnerable), "{status}");
+    }
+    for status in ["true", "\"true\"", "1", "null", "\"\""] {
+        assert!(matches!(outcome(status), Outcome::Found(_)), "{status}");
     }
 }
 

@@ -349,6 +349,16 @@ pub(super) fn identifier<'r>(
     own.or_else(given).or_else(open)
 }
 
+/// Whether a flag is written so, as a digit or as a word.
+pub(super) fn says(flag: &Scalar<'_>, digit: &str, word: &str) -> bool {
+    match flag {
+        Scalar::Bool(flag) => *flag == (word == "true"),
+        Scalar::Number(number) => *number == digit,
+        Scalar::Text(text) => text == digit || text.eq_ignore_ascii_case(word),
+        _ => false,
+    }
+}
+
 /// JSON's white space.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
