@@ -12,7 +12,8 @@
 //! A URL without a port has that of `http` and `https`, as RFC 9110 says. Spaces and one pair of `"` around an item are
 //! left out, and a comment after it (` # …`). Items may be defanged as analysts do: `192[.]0[.]2[.]1`,
 //! `hxxp://example[.]nl`. All else is rejected as `address`: what is ambiguous as an address (`010.1.2.3`, `1.2.3`,
-//! `fe80::1%eth0`) is no host name either, nor is a range of addresses (`192.0.2.1-99`, `192.0.2.x`), and of `http://192.0.2.1\@192.0.2.2` readers do not agree which host is meant.
+//! `fe80::1%eth0`) is no host name either, nor is a range of addresses (`192.0.2.1-99`, `192.0.2.x`); and of
+//! `http://192.0.2.1\@192.0.2.2` readers do not agree which host is meant.
 //!
 //! An item is exposed, or vulnerable where the operator says what is wrong with all of them.
 

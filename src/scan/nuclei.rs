@@ -2,7 +2,8 @@
 //!
 //! The identifier is `template-id` (`templateID` before version 2.6). The finding is about the name in `host`, else in
 //! `matched-at` or `url`; `ip` is often absent, and an address that stands in the place of the name, in the first of
-//! these that is filled, is then the subject. A finding whose `matcher-status` is false, `0` or those words is `not-vulnerable`, one of severity `info` is `inventory`.
+//! these that is filled, is then the subject. A finding whose `matcher-status` is false, or says so in text or as 0, is
+//! `not-vulnerable`, one of severity `info` is `inventory`.
 //!
 //! Copied are the template's name, tags, CVE numbers, severity and first reference, and the matcher's name as a tag.
 //! The request, the response, the curl command and what was extracted may hold secrets: they are never copied.
