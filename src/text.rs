@@ -217,6 +217,10 @@ fn host_of(text: &str) -> Option<&str> {
         _ => text.strip_prefix("//").unwrap_or(text),
     };
     let authority = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
+    // It ends the host for some readers and not for others.
+    if authority.contains('\\') {
+        return None;
+    }
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     match host.split_once(':') {
         None => Some(host),

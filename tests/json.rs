@@ -161,42 +161,82 @@ fn tell_object(case: &Case, start: usize, landmark: Option<&str>, wrapped: bool)
         b'{' => {}
         byte if is_blank(byte) || b"[],".contains(&byte) => return (Told::Blank, start + 1),
         b'#' => return (Told::Blank, first_newline(start).unwrap_or(bytes.len())),
+        b'}' if wrapped => return (Told::Blank, start + 1),
+        _ if wrapped => {
+            if let Some(next) = tell_tail(&bytes[start..end], mark.as_deref()) {
+                return (Told::Blank, start + next);
+            }
+        }
         _ => {
             let next =
                 if landmark.is_some() { resume(start) } else { first_newline(start).unwrap_or(bytes.len()) };
-            return (if wrapped { Told::Blank } else { Told::Rejected(Reject::Json) }, next);
+            return (Told::Rejected(Reject::Json), next);
         }
     }
-    let (mut depth, mut in_string, mut escaped) = (0, false, false);
+    let is_stray = bytes[start] != b'{';
+    // Where the records of an answer begin that begins here, if its key stands before `stop`.
+    let answer = |stop: usize| {
+        let object = &bytes[start..stop];
+        let value =
+            value_of(object, &keys_of(object, false).0, &["matches"]).filter(|_| wrapped && !is_stray)?;
+        (object.get(value) == Some(&b'[')).then_some((Told::Blank, start + value + 1))
+    };
+    let told = |stop: usize, told: Told, next: usize| answer(stop).unwrap_or((told, next));
+    let (mut depth, mut in_string, mut escaped) = (i32::from(is_stray), false, false);
+    let mut last = b' ';
     for (at, &byte) in bytes.iter().enumerate().take(end).skip(start) {
         if in_string {
             match byte {
                 b'\n' => {
                     let next = if landmark.is_some() { resume(at) } else { at + 1 };
-                    return (Told::Rejected(Reject::Json), next);
+                    return told(at, Told::Rejected(Reject::Json), next);
                 }
                 _ if escaped => escaped = false,
                 b'\\' => escaped = true,
                 b'"' => in_string = false,
                 _ => {}
             }
+            last = byte;
             continue;
         }
         match byte {
-            b'{' if at > start && is_inner_mark(at) => return (Told::Rejected(Reject::Json), at),
+            b'{' if at > start && is_inner_mark(at) => {
+                return told(at, Told::Rejected(Reject::Json), at);
+            }
+            b'{' if is_stray && depth == 1 && last != b':' => return (Told::Rejected(Reject::Json), at),
             b'"' => in_string = true,
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth -= 1,
             _ => {}
         }
+        if !is_blank(byte) {
+            last = byte;
+        }
         if depth == 0 {
-            return (Told::Record(start, at + 1), at + 1);
+            let found = if is_stray { Told::Rejected(Reject::Json) } else { Told::Record(start, at + 1) };
+            return told(at + 1, found, at + 1);
         }
     }
     match is_whole {
-        true => (Told::Rejected(Reject::Json), bytes.len()),
-        false => (Told::Rejected(Reject::TooLong), resume(start)),
+        true => told(end, Told::Rejected(Reject::Json), bytes.len()),
+        false => told(end, Told::Rejected(Reject::TooLong), resume(start)),
     }
+}
+
+/// The length of a member that an answer has behind its records: a number that something follows, or an object in
+/// which no record begins.
+fn tell_tail(bytes: &[u8], mark: Option<&str>) -> Option<usize> {
+    let skip = |from: usize| (from..bytes.len()).find(|&at| !is_blank(bytes[at]));
+    let key = ["\"total\"", "\"facets\""].into_iter().find(|key| bytes.starts_with(key.as_bytes()))?;
+    let colon = skip(key.len()).filter(|&at| bytes[at] == b':')?;
+    let value = skip(colon + 1)?;
+    if bytes[value].is_ascii_digit() {
+        return (value..bytes.len()).find(|&at| !bytes[at].is_ascii_digit());
+    }
+    let mut ends = (value..bytes.len()).filter(|&at| bytes[value] == b'{' && bytes[at] == b'}');
+    let end = ends.find(|&end| tell_tree(&bytes[value..=end], false).is_ok())? + 1;
+    let is_mark = |mark: &str| bytes[value..end].windows(mark.len()).any(|part| part == mark.as_bytes());
+    (!mark.is_some_and(is_mark)).then_some(end)
 }
 
 // ---- the oracle: JSON ----
@@ -631,10 +671,9 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
         },
         None => {
             for value in &stated {
-                if let (Said::Text(text), Ok(None)) =
-                    (if subject == Ok(None) { read(*value) } else { Said::Nothing }, &subject)
-                {
-                    subject = Ok(tell_literal(&text).map(|(subject, _)| subject));
+                if let Said::Text(text) = read(*value) {
+                    subject = tell_host(&text).map(|found| found.map(|(subject, _)| subject));
+                    break;
                 }
             }
         }
@@ -722,7 +761,7 @@ fn tell_subject(text: &str, is_endpoint: bool) -> Result<(String, Option<u16>), 
 /// The address in the place of a host, and the port behind it.
 fn tell_literal(text: &str) -> Option<(String, Option<u16>)> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let rest = rest.split(['/', '?', '#']).next().unwrap();
+    let rest = rest.split(['/', '?', '#']).next().filter(|rest| !rest.contains('\\'))?;
     let rest = rest.rsplit('@').next().unwrap();
     let (host, port) = match tell_bracketed(rest) {
         Some((host, after)) => (host, after.strip_prefix(':')),
@@ -733,6 +772,15 @@ fn tell_literal(text: &str) -> Option<(String, Option<u16>)> {
     };
     let address = Address::read(host.as_bytes())?;
     Some((address.ip().to_string(), port.and_then(tell_port).flatten()))
+}
+
+/// The address in the place of the first host; where a backslash makes two hosts of it, it is none.
+fn tell_host(text: &str) -> Result<Option<(String, Option<u16>)>, Reject> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    match rest.find(['/', '?', '#', '\\']).map(|at| rest.as_bytes()[at]) {
+        Some(b'\\') => Err(Reject::Address),
+        _ => Ok(tell_literal(text)),
+    }
 }
 
 /// What stands in brackets, and what follows them: nothing, or a colon and more.
@@ -913,15 +961,14 @@ fn time_of(value: &Tree) -> Result<Option<String>, Reject> {
     }
 }
 
-/// The subject of an address field, or of the first host that is an address.
+/// The subject of an address field, or of the first host that is filled.
 fn subject_of(address: &Tree, hosts: &[&Tree]) -> Result<Option<String>, Reject> {
     match address {
         Tree::Text(text) if !text.is_empty() => tell_subject(text, false).map(|(subject, _)| Some(subject)),
-        value if !value.is_filled() => Ok(hosts
-            .iter()
-            .filter_map(|host| host.text())
-            .find_map(|host| tell_literal(&host))
-            .map(|found| found.0)),
+        value if !value.is_filled() => {
+            let host = hosts.iter().find_map(|host| host.text()).unwrap_or_default();
+            Ok(tell_host(&host)?.map(|found| found.0))
+        }
         _ => Err(Reject::Address),
     }
 }
@@ -1116,7 +1163,14 @@ fn tell_nuclei(case: &Case, tree: &Tree) -> Parts {
     let cves = notes.list(classification, "cve-id");
     notes.judge().map_err(Err)?;
     let subject = subject_of(ip, &hosts).map_err(Err)?;
-    if *status == Tree::Bool(false) {
+    let is_no = |text: &str| text == "0" || text.to_lowercase() == "false";
+    let is_false = match status {
+        Tree::Bool(status) => !status,
+        Tree::Number(text) => text == "0",
+        Tree::Text(text) => is_no(text),
+        _ => false,
+    };
+    if is_false {
         return Err(Ok(Skip::NotVulnerable));
     }
     let is_info = severity.text().is_some_and(|severity| severity.to_lowercase() == "info");
@@ -1126,7 +1180,8 @@ fn tell_nuclei(case: &Case, tree: &Tree) -> Parts {
     }
     let written = |host: &Tree| {
         let text = host.text()?;
-        let rest = text.split("://").last()?.split(['/', '?', '#']).next()?.rsplit('@').next()?.to_owned();
+        let rest = text.split("://").last()?.split(['/', '?', '#']).next()?.to_owned();
+        let rest = rest.rsplit('@').next().filter(|_| !rest.contains('\\'))?.to_owned();
         let port = match tell_bracketed(&rest) {
             Some((_, after)) => after.strip_prefix(':'),
             None if rest.matches(':').count() == 1 => rest.split_once(':').map(|(_, port)| port),
@@ -1189,7 +1244,8 @@ fn tell_ndjson(case: &Case, tree: &Tree) -> Parts {
         }
         Some(_) => return Err(Err(Reject::Address)),
         None => {
-            let found = hosts.iter().filter_map(|host| host.text()).find_map(|host| tell_literal(&host));
+            let host = hosts.iter().find_map(|host| host.text()).unwrap_or_default();
+            let found = tell_host(&host).map_err(Err)?;
             (found.as_ref().map(|found| found.0.clone()), found.and_then(|found| found.1))
         }
     };
@@ -2731,6 +2787,46 @@ fn nuclei_is_about_a_name_and_copies_no_request() {
     check_said("nuclei", &FormatOptions::default(), garbled, &[words]);
     let inventory = r#"{"templateID":"a","host":"a.example","info":{"severity":"info"}}"#;
     assert_eq!(said_by("nuclei", &FormatOptions::default(), inventory), [Outcome::Skipped(Skip::Inventory)]);
+}
+
+#[test]
+fn an_address_behind_a_name_is_not_the_subject() {
+    let check = |format: &str, dump: &str, subject: Option<&str>, stated: Option<&str>| {
+        let outcome = said_by(format, &FormatOptions { take: Take::All, ..FormatOptions::default() }, dump);
+        let [Outcome::Found(words)] = &outcome[..] else { panic!("{outcome:?} {dump}") };
+        assert_eq!((words[0].subject.as_deref(), words[0].stated.as_deref()), (subject, stated), "{dump}");
+    };
+    let named = r#"{"domain":"www.other.nl","url":"http://192.0.2.6:444/x"}"#;
+    check("ndjson", named, None, Some("www.other.nl"));
+    let named = r#"{"template-id":"x","host":"www.example.nl","url":"http://192.0.2.5/"}"#;
+    check("nuclei", named, None, Some("www.example.nl"));
+    let addressed = r#"{"template-id":"x","host":"192.0.2.5:80","url":"http://www.example.nl/"}"#;
+    check("nuclei", addressed, Some("192.0.2.5"), Some("http://www.example.nl/"));
+}
+
+#[test]
+fn a_host_with_a_backslash_is_nobodys() {
+    let options = FormatOptions { take: Take::All, ..FormatOptions::default() };
+    for host in [r"192.0.2.1\\@192.0.2.13", r"http://192.0.2.1\\@192.0.2.13/", r"http://192.0.2.1\\/a"] {
+        let dump = format!(r#"{{"template-id":"x","host":"{host}"}}"#);
+        assert_eq!(said_by("nuclei", &options, &dump), [Outcome::Rejected(Reject::Address)], "{dump}");
+        let dump = format!(r#"{{"domain":"{host}"}}"#);
+        assert_eq!(said_by("ndjson", &options, &dump), [Outcome::Rejected(Reject::Address)], "{dump}");
+    }
+}
+
+#[test]
+fn a_matcher_that_failed_is_no_finding_of_nuclei_however_it_says_so() {
+    let outcome = |status: &str| {
+        let dump = format!(r#"{{"template-id":"x","ip":"192.0.2.1","matcher-status":{status}}}"#);
+        said_by("nuclei", &FormatOptions::default(), &dump).pop().unwrap()
+    };
+    for status in ["false", "\"false\"", "\"False\"", "0", "\"0\""] {
+        assert_eq!(outcome(status), Outcome::Skipped(Skip::NotVulnerable), "{status}");
+    }
+    for status in ["true", "\"true\"", "1", "null", "\"\""] {
+        assert!(matches!(outcome(status), Outcome::Found(_)), "{status}");
+    }
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn literals_and_what_is_no_host_are_none() {
         ":80",
         "ex%61mple.nl",
         "example\\.nl",
+        "http://a.nl\\@example.nl/",
         "\u{202e}ln.elpmaxe",
         "(none)",
         "a b",

@@ -450,7 +450,7 @@ pub(super) fn read_subject(text: &[u8], is_endpoint: bool) -> Result<(Subject, O
 }
 
 /// Whether text was meant as a prefix: an address, then a length or a mask.
-pub(super) fn is_prefix_like(first: &[u8], length: &[u8]) -> bool {
+fn is_prefix_like(first: &[u8], length: &[u8]) -> bool {
     Address::read(first).is_some() && length.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 

@@ -4,19 +4,20 @@
 //! |---|---|
 //! | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | an address |
 //! | `192.0.2.1:443`, `[2001:db8::1]:443` | an address with a port |
-//! | `192.0.2.0/24` | a prefix; with host bits it is rejected as `prefix` |
+//! | `192.0.2.0/24` | a prefix; with host bits, or where no length follows the `/`, it is rejected as `prefix` |
 //! | `www.example.nl`, `www.example.nl:443`, `info@example.nl` | a stated name |
 //! | `https://www.example.nl:8443/a?b` | a stated name, with the port |
-//! | `http://192.0.2.1:8080/`, `192.0.2.1/login` | an address, with the port |
+//! | `http://192.0.2.1:8080/login`, `192.0.2.1:8080/login` | an address, with the port |
 //!
 //! A URL without a port has that of `http` and `https`, as RFC 9110 says. Spaces and one pair of `"` around an item are
 //! left out, and a comment after it (` # …`). Items may be defanged as analysts do: `192[.]0[.]2[.]1`,
 //! `hxxp://example[.]nl`. All else is rejected as `address`: what is ambiguous as an address (`010.1.2.3`, `1.2.3`,
-//! `fe80::1%eth0`) is no host name either.
+//! `fe80::1%eth0`) is no host name either, nor is a range of addresses (`192.0.2.1-99`, `192.0.2.x`); and of
+//! `http://192.0.2.1\@192.0.2.2` readers do not agree which host is meant.
 //!
 //! An item is exposed, or vulnerable where the operator says what is wrong with all of them.
 
-use super::columns::{is_prefix_like, read_port};
+use super::columns::read_port;
 use super::format::{
     Column, Description, Field, Format, FormatError, FormatOptions, FormatSpec, Frame, Head, KeyKinds, Keys,
     RECORD_BYTES_MAX, Window,
@@ -54,7 +55,8 @@ fn is_item_like(record: &[u8]) -> bool {
         Ok(item) => item.name.is_none_or(|name| name.contains('.')),
         Err(Reject::Prefix) => true,
         Err(Reject::Address) => {
-            record.iter().all(|byte| byte.is_ascii_hexdigit() || b" .:/[]%".contains(byte))
+            let is_odd = record.iter().all(|byte| byte.is_ascii_hexdigit() || b" .:/[]%".contains(byte));
+            is_odd || std::str::from_utf8(record).is_ok_and(is_pattern)
         }
         Err(_) => false,
     }
@@ -157,16 +159,10 @@ impl<'r> Item<'r> {
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if let (true, Some(length)) = (scheme.is_empty(), path.strip_prefix('/'))
-            && is_prefix_like(authority.as_bytes(), length.as_bytes())
-        {
+        // `192.0.2.0/24x` or `192.0.2.0/ 24` are meant as prefixes too, and not as one address of them.
+        if scheme.is_empty() && path.starts_with('/') && Address::read(authority.as_bytes()).is_some() {
             let prefix = Prefix::read(text.as_bytes()).map_err(|_| Reject::Prefix)?;
             return Ok(Self::of_subject(Subject::of_prefix(prefix), Ok(None)));
-        }
-        // `192.0.2.0/24x` or `192.0.2.0/24:80`: meant as a prefix, and not one address of it.
-        let length_like = path.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-        if scheme.is_empty() && length_like && Address::read(authority.as_bytes()).is_some() {
-            return Err(Reject::Prefix);
         }
         let host = Host::read(authority).ok_or(Reject::Address)?;
         let port = match host.port {
@@ -181,7 +177,7 @@ impl<'r> Item<'r> {
         }
         // A dash alone is how tables say "nothing".
         let is_name = host.text.contains(char::is_alphanumeric) && host_name(host.text).is_some();
-        if host.is_bracketed || !is_name {
+        if host.is_bracketed || !is_name || is_pattern(host.text) {
             return Err(Reject::Address);
         }
         Ok(Self { subject: None, name: Some(Cow::Borrowed(host.text)), port })
@@ -200,6 +196,17 @@ impl<'r> Item<'r> {
     }
 }
 
+/// Whether text is meant as several addresses: `192.0.2.1-99`, `192.0.x.x`, `192.0.2.*`. No name has four labels that
+/// look so, nor a last one that begins with a digit.
+fn is_pattern(text: &str) -> bool {
+    let is_part = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit() || b"-xX*".contains(&byte));
+    let (first, last) = (text.split('.').next(), text.rsplit('.').next());
+    let is_numeric =
+        first.is_some_and(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
+    let is_last = last.is_some_and(|label| label.starts_with(|c: char| c.is_ascii_digit()));
+    is_numeric && text.split('.').all(is_part) && (is_last || text.split('.').count() == 4)
+}
+
 /// The host part of an item, and what follows it.
 struct Host<'t> {
     text: &'t str,
@@ -208,8 +215,11 @@ struct Host<'t> {
 }
 
 impl<'t> Host<'t> {
-    /// Reads `host`, `host:port`, `[host]`, `[host]:port`, each after an optional `user@`.
+    /// Reads `host`, `host:port`, `[host]`, `[host]:port`, each after an optional `user@`, without a backslash.
     fn read(authority: &'t str) -> Option<Self> {
+        if authority.contains('\\') {
+            return None;
+        }
         let text = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if let Some(bracketed) = text.strip_prefix('[') {
             let (text, rest) = bracketed.split_once(']')?;
@@ -280,7 +290,7 @@ mod tests {
         check("http://192.0.2.1", "192.0.2.1", Some(80));
         check("HTTPS://user:pw@[2001:db8::1]/a#b", "2001:db8::1", Some(443));
         check("rdp://192.0.2.1", "192.0.2.1", None);
-        check("192.0.2.1/login", "192.0.2.1", None);
+        check("192.0.2.1:80/login", "192.0.2.1", Some(80));
         check("192[.]0[.]2[.]1", "192.0.2.1", None);
         check("hxxp://192[.]0[.]2.1[:]81/", "192.0.2.1", Some(81));
     }
@@ -297,6 +307,9 @@ mod tests {
         check("https://www.example.nl/a?b=c://d#e", "www.example.nl", Some(443));
         check("ftp://www.example.nl", "www.example.nl", None);
         check("www.example.nl/a", "www.example.nl", None);
+        for name in ["1.2.3.4.in-addr.arpa", "host-1-2-3-4.example.nl", "1e100.net", "9.xxx", "1-2.xx.nl"] {
+            check(name, name, None);
+        }
         check("info@example.nl", "example.nl", None);
         check("bücher.example", "bücher.example", None);
         check("hxxps://www[.]example[.]nl", "www.example.nl", Some(443));
@@ -332,7 +345,17 @@ mod tests {
             "..",
             "a..b",
             "192.0.2.1 - 192.0.2.9",
+            "192.0.2.1-99",
+            "192.0.2.1-192.0.2.9",
+            "192.0.2.x",
+            "192.0.2.xxx",
+            "192.0.x.x",
+            "192.0.2.*",
+            "192.0.2-3.x:80",
+            "192.0.2-9",
             "[www.example.nl]",
+            "http://192.0.2.1\\@192.0.2.2/",
+            "192.0.2.1\\@www.example.nl",
             "[",
             "[]",
             "\"",
@@ -340,9 +363,21 @@ mod tests {
         for text in not_addresses {
             check(text.as_bytes(), Reject::Address);
         }
-        for text in
-            ["192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/024", "192.0.2.0/255.255.255.0", "2001:db8::1/64"]
-        {
+        let not_prefixes = [
+            "192.0.2.1/24",
+            "192.0.2.0/33",
+            "192.0.2.0/024",
+            "192.0.2.0/255.255.255.0",
+            "2001:db8::1/64",
+            "192.0.2.0/ 24",
+            "192.0.2.0/+24",
+            "192.0.2.0/x24",
+            "192.0.2.0/24:80",
+            "192.0.2.1/-",
+            "192.0.2.1/",
+            "192.0.2.1/login",
+        ];
+        for text in not_prefixes {
             check(text.as_bytes(), Reject::Prefix);
         }
         check(b"192.0.2.1\xFF", Reject::Encoding);
@@ -367,6 +402,7 @@ mod tests {
         check(b"addresses found last night\n192.0.2.1\n", true);
         check(b"www.example.nl\n", true);
         check(b"010.1.2.3\n1.2.3\n", true);
+        check(b"192.0.2.1-99\n192.0.2.x\n", true);
         check(b"# nothing tonight\n", true);
         check(b"192.0.2.1,80\n", false);
         check(b"hello\nworld\n", false);

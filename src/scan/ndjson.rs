@@ -15,7 +15,7 @@ use super::columns::{is_alike, push_words, read_asn, read_port};
 use super::csv::usual;
 use super::json::{
     Found, JsonFormat, KeyFields, PATHS_MAX, Path, Reader, Scalar, Schema, Syntax, first_name, head_is_json,
-    head_paths, identifier, moment, read_moment, read_record, skim, subject_of,
+    head_paths, identifier, moment, read_moment, read_record, says, skim, subject_of,
 };
 use super::zmap::is_refusal;
 use super::{
@@ -427,16 +427,6 @@ impl Ndjson {
             }
             _ => read_moment(text.as_bytes(), style),
         }
-    }
-}
-
-/// Whether a flag is written so, as a digit or as a word.
-fn says(flag: &Scalar<'_>, digit: &str, word: &str) -> bool {
-    match flag {
-        Scalar::Bool(flag) => *flag == (word == "true"),
-        Scalar::Number(number) => *number == digit,
-        Scalar::Text(text) => text == digit || text.eq_ignore_ascii_case(word),
-        _ => false,
     }
 }
 

@@ -1,16 +1,17 @@
 //! nuclei: `-jsonl`, a line a finding, and `-json-export`, an array of them.
 //!
 //! The identifier is `template-id` (`templateID` before version 2.6). The finding is about the name in `host`, else in
-//! `matched-at` or `url`; `ip` is often absent, and an address that stands in the place of the name is then the
-//! subject. A finding whose `matcher-status` is false is `not-vulnerable`, one of severity `info` is `inventory`.
+//! `matched-at` or `url`; `ip` is often absent, and an address that stands in the place of the name, in the first of
+//! these that is filled, is then the subject. A finding whose `matcher-status` is false, or says so in text or as 0, is
+//! `not-vulnerable`, one of severity `info` is `inventory`.
 //!
 //! Copied are the template's name, tags, CVE numbers, severity and first reference, and the matcher's name as a tag.
 //! The request, the response, the curl command and what was extracted may hold secrets: they are never copied.
 
 use super::columns::read_port;
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Scalar, Schema, Slot, Syntax, authority,
-    first_name, head_has, identifier, read_record, skim, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, authority, first_name,
+    head_has, identifier, read_record, says, skim, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -173,7 +174,7 @@ impl<'r> Info<'r> {
 impl Nuclei {
     fn judge<'r>(&self, hit: Hit<'r>) -> Result<Findings<'r>, Reject> {
         let subject = subject_of(hit.ip.value(), &hit.places().map(Slot::as_str), false)?.0;
-        if *hit.matcher_status.value() == Scalar::Bool(false) {
+        if says(hit.matcher_status.value(), "0", "false") {
             return Ok(Findings::Skipped(Skip::NotVulnerable));
         }
         let kind = if hit.info.is_inventory() { Kind::Inventory } else { Kind::Vulnerable };

@@ -22,6 +22,16 @@
 //! that begins a line tells the indentation, and whether that is so. A record that is not closed within
 //! `record_bytes_max` is `too-long`; a byte between records that is no separator begins a damaged record too.
 //!
+//! # Objects of an answer
+//!
+//! Where a producer's answer is one object, the records are the elements of an array in it, and a dump may hold many
+//! answers. An object that has such an array is the begin of an answer: reading goes on behind the `[`. Behind the
+//! array `}` and the members that are known to stand there (`total`, `facets`) are passed over. All else between
+//! records is a *stray* and damaged: text up to the bracket that closes more than was opened in it, or up to a `{` that
+//! is no member's value. So nothing of a dump is lost unseen, wherever its answers were cut or joined.
+//!
+//! # After damage
+//!
 //! After a damaged or too long record, reading resumes at the first landmark in the `record_bytes_max` bytes from its
 //! first. Where none is there: after the newline in its string, at the end of the dump, or after the last newline of
 //! these bytes (of garbage without landmarks: the first); where there is no newline, after the first one beyond. So a
@@ -41,6 +51,9 @@ const SEPARATORS_MAX: usize = 256;
 /// Bytes of a line's end.
 const LINE_END_BYTES: usize = 2;
 
+/// What an answer says behind its records, beside them.
+const TAIL_KEYS: [&[u8]; 2] = [b"\"total\"", b"\"facets\""];
+
 /// How a dump holds its records.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Layout {
@@ -50,8 +63,8 @@ pub(super) enum Layout {
     Objects {
         /// The blanks before a record that begins a line, where such a line begins a record and nothing else.
         landmark: Option<Box<[u8]>>,
-        /// They are the elements of an array in an object, whose other members are passed over.
-        wrapped: bool,
+        /// They are the elements of an array in an object: its key.
+        wrapper: Option<Box<str>>,
     },
 }
 
@@ -76,6 +89,16 @@ enum Walk {
     Open,
 }
 
+impl Walk {
+    /// How far it came; `None`: to the end of the bytes.
+    fn end(&self) -> Option<usize> {
+        match *self {
+            Self::Closed(end) | Self::Newline(end) | Self::Landmark(end) => Some(end),
+            Self::Open => None,
+        }
+    }
+}
+
 impl Framing {
     /// Decides by the head. `wrapper` is the key of the array that holds the records, where a producer's answer is one
     /// object.
@@ -88,15 +111,14 @@ impl Framing {
         let mark = head.mark_bytes();
         let text = head.text();
         let start = significant(text);
-        let array = wrapper.filter(|_| text.get(start) == Some(&b'{')).and_then(|key| {
-            let array = member(&text[start..], key)?;
-            (array.first() == Some(&b'[')).then(|| text.len() - array.len())
-        });
-        let objects =
-            |body: usize, wrapped| Layout::Objects { landmark: landmark(text, body, dialect), wrapped };
-        let (body, layout) = match array {
-            Some(array) => (array + 1, objects(array + 1, true)),
-            None if holds_objects(&text[start..]) => (0, objects(start, false)),
+        let opened = wrapper.and_then(|key| Some((key, start + opened(&text[start..], key)?)));
+        let objects = |body: usize, wrapper: Option<&str>| Layout::Objects {
+            landmark: landmark(text, body, dialect),
+            wrapper: wrapper.map(Into::into),
+        };
+        let (body, layout) = match opened {
+            Some((key, body)) => (body, objects(body, Some(key))),
+            None if holds_objects(&text[start..]) => (0, objects(start, None)),
             None => (0, Layout::Lines),
         };
         Self { body: mark + body, layout, dialect, record_bytes_max }
@@ -129,8 +151,8 @@ impl Framing {
         }
         match &self.layout {
             Layout::Lines => self.line(window, start),
-            Layout::Objects { landmark, wrapped } => {
-                self.object(window, start, landmark.as_deref(), *wrapped)
+            Layout::Objects { landmark, wrapper } => {
+                self.object(window, start, landmark.as_deref(), wrapper.as_deref())
             }
         }
     }
@@ -178,41 +200,83 @@ impl Framing {
         Frame::Record { record: start + record.start..start + record.end, next }
     }
 
-    fn object(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>, wrapped: bool) -> Frame {
+    fn object(
+        &self,
+        window: Window<'_>,
+        start: usize,
+        landmark: Option<&[u8]>,
+        wrapper: Option<&str>,
+    ) -> Frame {
         if is_separator(window.bytes[start]) {
             return self.passed(window, start, start).map_or(Frame::More, |next| Frame::Blank { next });
         }
         match window.bytes[start] {
-            b'{' => self.braced(window, start, landmark),
+            b'{' => self.braced(window, start, landmark, wrapper),
             b'#' => match memchr(b'\n', &window.bytes[start..]) {
                 Some(newline) => Frame::Blank { next: start + newline + 1 },
                 None if window.at_end => Frame::Blank { next: window.bytes.len() },
                 None => Frame::More,
             },
+            b'}' if wrapper.is_some() => Frame::Blank { next: start + 1 },
+            _ if wrapper.is_some() => self.beside(window, start, landmark),
             _ => match self.after_garbage(window, start, landmark) {
                 None => Frame::More,
-                Some(next) if wrapped => Frame::Blank { next },
                 Some(next) => Frame::Rejected { record_start: start, reason: Reject::Json, next },
             },
         }
     }
 
-    fn braced(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>) -> Frame {
+    fn braced(
+        &self,
+        window: Window<'_>,
+        start: usize,
+        landmark: Option<&[u8]>,
+        wrapper: Option<&str>,
+    ) -> Frame {
         let reach = self.reach(window, start);
+        let walk = walk(reach.bytes, landmark);
+        // Only what was walked over counts, so that more bytes do not say otherwise.
+        let walked = &reach.bytes[..walk.end().unwrap_or(reach.bytes.len())];
+        if let Some(body) = wrapper.and_then(|key| opened(walked, key)) {
+            return Frame::Blank { next: start + body };
+        }
+        match walk {
+            Walk::Closed(end) => self.record(window, start..start + end),
+            walk => self.damaged(window, start, landmark, &reach, &walk),
+        }
+    }
+
+    /// What stands beside the records of an answer, and begins as none.
+    fn beside(&self, window: Window<'_>, start: usize, landmark: Option<&[u8]>) -> Frame {
+        let reach = self.reach(window, start);
+        match tail(reach.bytes, landmark, self.dialect) {
+            Some(Walk::Closed(end)) => Frame::Blank { next: start + end },
+            Some(_) if !reach.is_full && !reach.is_whole => Frame::More,
+            _ => self.damaged(window, start, landmark, &reach, &walk_from::<true>(reach.bytes, landmark)),
+        }
+    }
+
+    fn damaged(
+        &self,
+        window: Window<'_>,
+        start: usize,
+        landmark: Option<&[u8]>,
+        reach: &Reach<'_>,
+        walk: &Walk,
+    ) -> Frame {
         let rejected = |reason, next: Option<usize>| match next {
             Some(next) => Frame::Rejected { record_start: start, reason, next },
             None => Frame::More,
         };
-        match walk(reach.bytes, landmark) {
-            Walk::Closed(end) => self.record(window, start..start + end),
-            Walk::Landmark(next) => rejected(Reject::Json, Some(start + next)),
+        match *walk {
+            Walk::Closed(next) | Walk::Landmark(next) => rejected(Reject::Json, Some(start + next)),
             Walk::Newline(at) if landmark.is_none() => rejected(Reject::Json, Some(start + at + 1)),
             Walk::Newline(at) => {
                 let found = landmark_in(&reach.bytes[at..], landmark).map(|i| start + at + i);
-                rejected(Reject::Json, found.or_else(|| self.past(window, start, &reach)))
+                rejected(Reject::Json, found.or_else(|| self.past(window, start, reach)))
             }
             Walk::Open if reach.is_whole => rejected(Reject::Json, Some(window.bytes.len())),
-            Walk::Open if reach.is_full => rejected(Reject::TooLong, self.past(window, start, &reach)),
+            Walk::Open if reach.is_full => rejected(Reject::TooLong, self.past(window, start, reach)),
             Walk::Open => Frame::More,
         }
     }
@@ -283,9 +347,22 @@ struct Reach<'d> {
 
 /// Walks from `{` to where as many brackets are closed as opened.
 fn walk(bytes: &[u8], landmark: Option<&[u8]>) -> Walk {
-    let (mut at, mut depth) = (0, 0_usize);
+    walk_from::<false>(bytes, landmark)
+}
+
+/// A stray is walked over as if a bracket were open before it, and no further than to a `{` that is no member's value.
+fn walk_from<const STRAY: bool>(bytes: &[u8], landmark: Option<&[u8]>) -> Walk {
+    let (mut at, mut depth) = (0, usize::from(STRAY));
+    // The last byte that is no blank.
+    let mut last = 0;
     while let Some(&byte) = bytes.get(at) {
         at += 1;
+        if STRAY && !is_blank(byte) {
+            if byte == b'{' && depth == 1 && last != b':' {
+                return Walk::Closed(at - 1);
+            }
+            last = byte;
+        }
         match byte {
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth == 1 => return Walk::Closed(at),
@@ -305,6 +382,40 @@ fn walk(bytes: &[u8], landmark: Option<&[u8]>) -> Walk {
         }
     }
     Walk::Open
+}
+
+/// Where the records of an answer begin, in bytes that begin with its `{`.
+fn opened(object: &[u8], key: &str) -> Option<usize> {
+    let array = member(object, key).filter(|_| object.first() == Some(&b'{'))?;
+    (array.first() == Some(&b'[')).then(|| object.len() - array.len() + 1)
+}
+
+/// Walks over a member that is known to stand behind the records of an answer: a number or an object. `None`: the bytes
+/// begin with none.
+fn tail(bytes: &[u8], landmark: Option<&[u8]>, dialect: Dialect) -> Option<Walk> {
+    let key = TAIL_KEYS.iter().find(|key| bytes.iter().zip(**key).all(|(byte, key)| byte == key))?;
+    let colon = after_blanks(bytes, key.len());
+    let value = after_blanks(bytes, colon + 1);
+    match (bytes.get(colon), bytes.get(value)) {
+        (None, _) | (Some(b':'), None) => Some(Walk::Open),
+        (Some(b':'), Some(b'{')) => match walk(&bytes[value..], landmark) {
+            Walk::Closed(end) if is_json(&bytes[value..value + end], dialect) => {
+                Some(Walk::Closed(value + end))
+            }
+            Walk::Open => Some(Walk::Open),
+            _ => None,
+        },
+        (Some(b':'), Some(b'0'..=b'9')) => {
+            let digits = bytes[value..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            Some(if value + digits < bytes.len() { Walk::Closed(value + digits) } else { Walk::Open })
+        }
+        _ => None,
+    }
+}
+
+/// The first byte at or after `at` that is no blank.
+fn after_blanks(bytes: &[u8], at: usize) -> usize {
+    at + bytes.iter().skip(at).take_while(|byte| is_blank(**byte)).count()
 }
 
 /// The position after the closing quote of the string that begins at `at`.
@@ -536,6 +647,29 @@ mod tests {
     }
 
     #[test]
+    fn each_answer_of_a_dump_is_opened() {
+        let check = |text, expected: &[&str]| check(text, Dialect::Json, expected);
+        let records = ["{\"a\":1}", "{\"b\":2}"];
+        check("{\"matches\":[{\"a\":1}],\"total\":2}{\"matches\":[{\"b\":2}]}", &records);
+        check("{\"matches\":[{\"a\":1}],\"total\":2}\n{\"matches\":[{\"b\":2}],\"total\":2}\n", &records);
+        check("{\"matches\":[],\"facets\":{}}{\"q\":[{}],\"matches\" : [{\"a\":1},{\"b\":2}]}", &records);
+        let page = "{\n  \"matches\": [\n    {\"a\":1}\n  ],\n  \"total\": 1\n}\n";
+        check(&page.repeat(2), &[records[0], records[0]]);
+    }
+
+    #[test]
+    fn nothing_beside_the_records_of_an_answer_is_lost_unseen() {
+        let check = |text, expected: &[&str]| check(text, Dialect::Json, expected);
+        // A record without its bracket, a value that is no object, an object that is no record.
+        check("{\"matches\":[{},\"a\":1,\"b\":{}},{\"c\":2}],\"total\":2}", &["{}", "Json", "{\"c\":2}"]);
+        check("{\"matches\":[null,{\"c\":2},5]}", &["Json", "{\"c\":2}", "Json"]);
+        check("{\"matches\":[{}],\"query\":{\"ip\":{}},\"total\":1}", &["{}", "Json"]);
+        check("{\"matches\":[{}],\"query\":1}{\"matches\":[{}]}", &["{}", "Json", "{}"]);
+        check("{\"matches\":[{}],\"facets\":{\"a\":[}}{\"matches\":[{}]}", &["{}", "Json", "{}"]);
+        check("{\"matches\":[{}],\"tot", &["{}", "Json"]);
+    }
+
+    #[test]
     fn all_that_masscan_left_behind_is_read() {
         let lines = "{ ip: \"192.0.2.1\" }\n{a:1},\n,\n]\n[ {b:2}\n{finished: 1}\n";
         check(lines, Dialect::Masscan, &["{ ip: \"192.0.2.1\" }", "{a:1}", "{b:2}"]);
@@ -585,7 +719,7 @@ mod tests {
             let head = Head { bytes: &text.as_bytes()[..60], at_end: false };
             let framing = Framing::new(&head, Dialect::Json, None, max);
             let expected = landmark.map(|indent| indent.as_bytes().into());
-            assert_eq!(framing.layout, Layout::Objects { landmark: expected, wrapped: false });
+            assert_eq!(framing.layout, Layout::Objects { landmark: expected, wrapper: None });
             let window = Window { bytes: text.as_bytes(), at_end: true };
             let (mut at, mut looked_at) = (framing.body(), 0);
             loop {

@@ -211,8 +211,8 @@ pub(super) fn head_is_json(head: &Head<'_>) -> bool {
 pub(super) struct KeyFields<'f, 'r> {
     /// The address or prefix: the first that is filled.
     pub(super) address: &'f [Found<'r>],
-    /// Names that the finding is about: the first that is no address. Where no address is filled, the first that is
-    /// one stands in for it.
+    /// Names that the finding is about: the first that is no address. Where no address is filled, and the first of
+    /// these that is filled holds one, that stands in for it; one behind a name is another's.
     pub(super) stated: &'f [Found<'r>],
     /// Names that the system shows: the first that is no address.
     pub(super) shown: &'f [Found<'r>],
@@ -243,7 +243,10 @@ impl<'r> KeyFields<'_, 'r> {
             },
             None => {
                 let mut hosts = self.stated.iter().filter_map(|found| text(*found).into_text());
-                Ok(hosts.find_map(|host| literal(&host)).map(Subject::Address))
+                hosts
+                    .next()
+                    .map_or(Ok(None), |host| address_of(&host))
+                    .map(|found| found.map(Subject::Address))
             }
         };
         if kinds.names {
@@ -273,10 +276,11 @@ pub(super) fn subject_of(
 ) -> Result<(Option<Subject>, Option<u16>), Reject> {
     match address {
         Scalar::Absent => {
-            let mut hosts = stated.iter().flatten();
-            let found = hosts.find_map(|host| Some((literal(host)?, authority(host).1)));
-            let port = found.and_then(|(_, port)| read_port(port?.as_bytes()).flatten());
-            Ok((found.map(|(address, _)| Subject::Address(address)), port))
+            let host = stated.iter().flatten().next();
+            let Some(host) = host else { return Ok((None, None)) };
+            let address = address_of(host)?;
+            let port = address.and_then(|_| read_port(authority(host).1?.as_bytes()).flatten());
+            Ok((address.map(Subject::Address), port))
         }
         Scalar::Text(text) => {
             let (subject, port) = read_subject(text.as_bytes(), is_endpoint)?;
@@ -296,10 +300,18 @@ pub(super) fn literal(text: &str) -> Option<Address> {
     Address::read(authority(text).0.as_bytes())
 }
 
-/// The host and the port, if any, of a host name, `host:port`, `[address]:port` or URL.
+/// The address that stands in the place of a name; `address` where readers do not agree which host is meant.
+fn address_of(host: &str) -> Result<Option<Address>, Reject> {
+    if whole_authority(host).contains('\\') { Err(Reject::Address) } else { Ok(literal(host)) }
+}
+
+/// The host and the port, if any, of a host name, `host:port`, `[address]:port` or URL. A backslash ends the host for
+/// some readers and not for others: what holds one is left as it is, and is no address.
 pub(super) fn authority(text: &str) -> (&str, Option<&str>) {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let rest = whole_authority(text);
+    if rest.contains('\\') {
+        return (rest, None);
+    }
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let bracketed = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     // What is followed by anything but a port is no address in brackets.
@@ -310,6 +322,12 @@ pub(super) fn authority(text: &str) -> (&str, Option<&str>) {
         Some((host, port)) if !port.contains(':') => (host, Some(port)),
         _ => (rest, None),
     }
+}
+
+/// What stands between the scheme and the path, if any.
+fn whole_authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// Findings, or the first part's reason for none.
@@ -330,6 +348,16 @@ pub(super) fn identifier<'r>(
     let given = || options.identifier.clone().map(Cow::Owned);
     let open = || open.filter(|_| options.finding).map(Cow::Borrowed);
     own.filter(|own| !says_nothing(own)).or_else(given).or_else(open)
+}
+
+/// Whether a flag is written so, as a digit or as a word.
+pub(super) fn says(flag: &Scalar<'_>, digit: &str, word: &str) -> bool {
+    match flag {
+        Scalar::Bool(flag) => *flag == (word == "true"),
+        Scalar::Number(number) => *number == digit,
+        Scalar::Text(text) => text == digit || text.eq_ignore_ascii_case(word),
+        _ => false,
+    }
 }
 
 /// JSON's white space.
