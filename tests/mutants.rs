@@ -342,8 +342,8 @@ const MUTANTS: &[Mutant] = &[
     json(
         "nuclei's negative matchers are findings",
         "src/scan/nuclei.rs",
-        "*hit.matcher_status.value() == Scalar::Bool(false)",
-        "*hit.matcher_status.value() == Scalar::Absent && hit.port.is_absent() && false",
+        "says(hit.matcher_status.value(), \"0\", \"false\")",
+        "says(hit.matcher_status.value(), \"0\", \"false\") && false",
     ),
     json(
         "closed ports are open",

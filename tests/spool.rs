@@ -878,7 +878,7 @@ fn a_flat_directory_gets_whole_copies_under_names_of_their_own() {
 }
 
 #[test]
-fn a_claim_whose_notices_cannot_be_copied_is_given_back() {
+fn a_damaged_notice_does_not_stand_in_the_way_of_later_runs() {
     let (scratch, path) = published(&Run { notices: &[("ncsc", "a", 1), ("ncsc", "b", 1)], ..RUN });
     let flat = scratch.path().join("flat");
     fs::create_dir(&flat).unwrap();
@@ -889,8 +889,12 @@ fn a_claim_whose_notices_cannot_be_copied_is_given_back() {
     let error = claims.take_flat(None, &flat).unwrap_err();
     assert!(matches!(&error, SpoolError::Damaged { path, .. } if *path == notice), "{error}");
     assert!(listing(&flat).is_empty(), "no copy is left, of the good one either");
-    assert_eq!(status(&path).unwrap().cur, 0);
+    let now = status(&path).unwrap();
+    assert_eq!((now.cur, now.failed), (0, 1));
+    assert!(claims.take_flat(None, &flat).unwrap().is_none());
+    // A person mends it and gives it to the next that asks.
     fs::write(&notice, whole).unwrap();
+    fs::remove_dir(path.join("failed").join(format!("{}.ncsc", RUN.name()))).unwrap();
     assert!(claims.take_flat(None, &flat).unwrap().is_some());
     assert_eq!(listing(&flat).len(), 2);
 }

@@ -158,6 +158,7 @@ impl Inbox {
                     &entry.name,
                     "no feed's name: [a-z0-9][a-z0-9_-]{0,63} (rename the directory)",
                 )),
+                (_, false) if is_on_its_way(&entry.name) => {}
                 (_, false) => strangers.push(
                     self.stranger(&entry.name, "belongs to no feed (move it into a directory of the inbox)"),
                 ),
