@@ -219,7 +219,7 @@ pub(super) fn keep_inputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Fai
     for (i, output) in outputs.iter().enumerate() {
         let written = identity(output);
         let is_same = |other: &Path| (written.is_some() && identity(other) == written) || other == *output;
-        let others = inputs.iter().chain(&outputs[..i]).filter(|other| ***other != *Path::new("-"));
+        let others = inputs.iter().chain(&outputs[..i]).filter(|other| other.as_os_str() != "-");
         if let Some(other) = others.into_iter().find(|other| is_same(other)) {
             return Err(Failure::Usage(format!(
                 "{} would be written over, and is also used as {} (give another name)",
