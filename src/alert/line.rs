@@ -3,7 +3,7 @@
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use super::severity::Severity;
-use crate::index::OwnerView;
+use crate::index::{OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
 use crate::policy::{Hold, Line, SenderName, Tlp};
@@ -104,6 +104,11 @@ impl Context {
     /// How bad an alert says that a finding is: as the record says, else as its feed does.
     pub fn severity(&self, finding: &Finding<'_>) -> Severity {
         Severity::read(self.severity_text(finding))
+    }
+
+    /// How far it may go: as the record says, else as its feed does.
+    pub fn tlp(&self, finding: &Finding<'_>) -> Tlp {
+        Tlp::of(finding.tlp.as_deref(), self.tlp)
     }
 
     fn severity_text<'f>(&'f self, finding: &'f Finding<'_>) -> &'f str {
@@ -221,6 +226,10 @@ pub struct Alert<'a> {
     pub record: u64,
     /// Why this recipient.
     pub line: &'a Line,
+    /// The registration that says so.
+    pub registered: Registered<'a>,
+    /// The owner_id of the member on whose behalf a link organisation is told.
+    pub member: Option<&'a str>,
     /// Why a person must decide, of a held one.
     pub hold: Option<Hold>,
     /// Who is told.
@@ -278,10 +287,13 @@ fn put_address(out: &mut Vec<u8>, finding: &Finding<'_>) {
     }
 }
 
-/// The registered prefix; of a range the CIDR piece that holds the address; of a record that names a prefix, that prefix.
+/// The registered or announced prefix; of a range the CIDR piece that holds the address; of a record that names a prefix, that
+/// prefix.
 fn put_network(out: &mut Vec<u8>, alert: &Alert<'_>) {
     let network = match alert.finding.subject {
-        Some(Subject::Address(address)) => alert.line.claim.range.piece_of(address),
+        Some(Subject::Address(address)) => {
+            alert.line.claim.key.range().and_then(|range| range.piece_of(address))
+        }
         Some(Subject::Prefix(prefix)) => Some(prefix),
         None => None,
     };
@@ -339,7 +351,7 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
 /// What is ours.
 fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let (finding, line) = (alert.finding, alert.line);
-    let tlp = Tlp::of(finding.tlp.as_deref(), context.tlp);
+    let tlp = context.tlp(finding);
     put_extra(out, ",\"tlp\":", tlp.as_tlp1());
     out.extend_from_slice(b",\"extra.alert_id\":\"");
     push_uuid(out, alert.ids.alert);
@@ -347,11 +359,12 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     push_uuid(out, alert.ids.finding);
     out.push(b'"');
     out.extend_from_slice(&alert.recipient.owner_pairs);
-    put_extra(out, ",\"extra.match.key\":", line.rule.key());
+    put_extra(out, ",\"extra.for.owner\":", alert.member.unwrap_or_default());
+    put_extra(out, ",\"extra.match.key\":", line.claim.key.word());
     put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
     put_extra(out, ",\"extra.match.role\":", line.claim.role.as_str());
     out.extend_from_slice(b",\"extra.match.registration\":\"");
-    push_display(out, line.claim.range);
+    push_display(out, alert.registered);
     out.push(b'"');
     out.extend_from_slice(&context.run_pairs);
     put_number(out, ",\"extra.record\":", alert.record);

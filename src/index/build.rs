@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use memmap2::MmapMut;
-use zerocopy::little_endian::U32;
+use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::Index;
@@ -17,6 +17,7 @@ use super::layout::{
     self, CHECKSUM_AT, Extent, Header, IN_WIDE, KeyRow, MAGIC, NO_CONSTITUENCY, NodeRow, OWNERS_MAX,
     OwnerRow, REGISTRATIONS_MAX, Row4, Row6, SECTIONS, Section, TABLE, TermsRow, VERSION, WideRow,
 };
+use super::names;
 use super::order::{Entry, Ranks, Sorted};
 use super::place::{Placed, place};
 use crate::net::{self, Address, Family, Range};
@@ -37,6 +38,7 @@ pub(super) struct Parts {
     nexts: Vec<U32>,
     nodes: Vec<NodeRow>,
     domains: Vec<KeyRow>,
+    names: Vec<U64>,
     asns: Vec<KeyRow>,
 }
 
@@ -110,6 +112,14 @@ fn push_names(parts: &mut Parts, register: &Register, sorted: &Sorted) -> Result
         let (owner, terms, line) = (entry.owner.into(), entry.terms.into(), entry.line.into());
         rows.push(KeyRow { key: key.into(), owner, terms, line });
     }
+    let mut domains: Vec<(&str, u32)> = Vec::with_capacity(sorted.domains.len());
+    for (entry, at) in sorted.domains.iter().zip(0..) {
+        let Key::Domain(domain) = &register.registrations[entry.at as usize].key else { continue };
+        if domains.last().is_none_or(|(last, _)| last != domain) {
+            domains.push((domain, at));
+        }
+    }
+    parts.names = names::table(domains.into_iter());
     Ok(())
 }
 
@@ -280,6 +290,7 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&parts.nexts),
         bytes(&parts.nodes),
         bytes(&parts.domains),
+        bytes(&parts.names),
         bytes(&parts.asns),
         bytes(&placed.blocks4),
         bytes(&placed.directory4),

@@ -14,6 +14,9 @@
 //! prefix of /64 or shorter and its length, the rare others (longer prefixes, ranges that are no CIDR) refer to `Wide`.
 //! What repeats (role, source, dates) is kept once, in `Terms`.
 //!
+//! **Names** is a table of the different domains by hash, a power of two of places of which at least half are 0: the high half of the
+//! hash, and the position in `Domains`, from 1, of the first registration of the domain.
+//!
 //! **Lists.** An address leads to a *node*; a node is a registration and the next node, 0 ends. Node n ≤ registrations is
 //! registration n − 1 with the node in `Nexts`, which is all that nested registrations need; other combinations, which
 //! only crossing ranges cause, are in `Nodes`. Equal tails are stored once.
@@ -34,7 +37,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of an index; not text, and harmed by any transfer that would harm the rest.
 pub(super) const MAGIC: [u8; 8] = *b"\x89dwi\r\n\x1a\n";
 /// The layout that this code writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Sections start at multiples of this.
 pub(super) const ALIGNMENT: usize = 64;
 
@@ -90,6 +93,7 @@ pub(super) enum Section {
     Nexts,
     Nodes,
     Domains,
+    Names,
     Asns,
     Blocks4,
     Directory4,
@@ -123,6 +127,7 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     4,
     size_of::<NodeRow>(),
     size_of::<KeyRow>(),
+    8,
     size_of::<KeyRow>(),
     8,
     4,

@@ -17,33 +17,11 @@ use super::layout::{
     self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, IN_WIDE, LARGE, NEAR_KEYS, NO_DAY,
     NodeRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
 };
-use super::{Index, OwnerIx};
+use super::names::Names;
+use super::{Claim, ClaimKey, Index, OwnerIx};
 use crate::moment::Day;
-use crate::net::{self, Address, Family, Prefix, Range};
+use crate::net::{self, Address, Asn, Family, Prefix, Range};
 use crate::register::Role;
-
-/// A registration of a range of addresses, as the index holds it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claim {
-    /// Its number in the index's canonical order.
-    pub registration: u32,
-    /// Whose it is.
-    pub owner: OwnerIx,
-    /// As what it is registered.
-    pub role: Role,
-    /// All of it, as registered.
-    pub range: Range,
-    /// First day, if any.
-    pub valid_from: Option<Day>,
-    /// Last day, if any.
-    pub valid_until: Option<Day>,
-    /// When somebody last made sure of it.
-    pub verified: Option<Day>,
-    /// The source that it is from: lower takes precedence.
-    pub source: u16,
-    /// The line it stands in.
-    pub line: u32,
-}
 
 /// The sections that lookups read, taken out of the file once: keep one for a loop.
 #[derive(Clone, Copy)]
@@ -60,6 +38,7 @@ pub struct Finder<'i> {
     keys64: &'i [U64],
     heads64: &'i [U32],
     rows: Rows<'i>,
+    names: Names<'i>,
 }
 
 /// The sections that tell what a node stands for.
@@ -94,6 +73,7 @@ impl<'i> Finder<'i> {
             keys64: index.section(Section::Keys64),
             heads64: index.section(Section::Heads64),
             rows: Rows::new(index),
+            names: Names::new(index),
         }
     }
 
@@ -212,6 +192,47 @@ impl<'i> Finder<'i> {
     #[must_use]
     pub fn covering(&self, address: Address) -> Covering<'i> {
         Covering { node: self.head(address), rows: self.rows }
+    }
+
+    /// Whether any domain is registered.
+    #[inline]
+    #[must_use]
+    pub fn has_domains(&self) -> bool {
+        self.names.has_domains()
+    }
+
+    /// Whether any AS number is registered that records must name.
+    #[inline]
+    #[must_use]
+    pub fn has_asns(&self) -> bool {
+        self.names.has_asns()
+    }
+
+    /// Whether a registered domain holds the name, which must be in canonical form (as of [`host_name`](crate::text::host_name)).
+    #[inline]
+    #[must_use]
+    pub fn holds_name(&self, host: &str) -> bool {
+        self.names.holds(host)
+    }
+
+    /// The registrations of all domains that hold the name, likewise in canonical form: the longest domain first; equal ones by
+    /// source, then line.
+    #[must_use]
+    pub fn covering_name(&self, host: &str) -> Vec<Claim> {
+        self.names.covering(host)
+    }
+
+    /// Whether an AS number is registered.
+    #[inline]
+    #[must_use]
+    pub fn holds_asn(&self, asn: Asn) -> bool {
+        self.names.holds_asn(asn)
+    }
+
+    /// The registrations of an AS number, by source, then line.
+    #[must_use]
+    pub fn claims_of_asn(&self, asn: Asn) -> Vec<Claim> {
+        self.names.of_asn(asn)
     }
 
     /// The registrations of a node and those after it.
@@ -375,7 +396,7 @@ impl<'i> Rows<'i> {
             registration,
             owner: OwnerIx(owner),
             role: terms.role,
-            range,
+            key: ClaimKey::Range(range),
             valid_from: terms.valid_from,
             valid_until: terms.valid_until,
             verified: terms.verified,
@@ -485,8 +506,8 @@ pub(super) fn covering_prefix(index: &Index, prefix: Prefix) -> impl Iterator<It
     let whole = prefix.range();
     let cut = net::special_blocks().iter().any(|block| block.range().overlaps(whole));
     Finder::new(index).covering(prefix.first()).filter(move |claim| {
-        claim.range.contains(whole)
-            && (!cut || claim.range.held_parts().iter().any(|part| part.contains(whole)))
+        let Some(range) = claim.key.range() else { return false };
+        range.contains(whole) && (!cut || range.held_parts().iter().any(|part| part.contains(whole)))
     })
 }
 
@@ -496,7 +517,7 @@ pub(super) fn inside(index: &Index, prefix: Prefix) -> impl Iterator<Item = Clai
     let rows = Rows::new(index);
     rows.starting_in(whole)
         .filter_map(move |registration| rows.claim(registration))
-        .filter(move |claim| whole.contains(claim.range) && claim.range != whole)
+        .filter(move |claim| claim.key.is_inside(ClaimKey::Range(whole)))
 }
 
 /// The registrations of addresses, in canonical order.

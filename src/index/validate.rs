@@ -117,11 +117,28 @@ fn keys(index: &Index) -> Verdict {
     let texts = index.section::<U32>(Section::TextEnds).len();
     let domains = index.section::<KeyRow>(Section::Domains);
     check(domains.iter().all(|row| (row.key.get() as usize) < texts), "a domain is missing")?;
-    for row in domains.iter().chain(index.section(Section::Asns)) {
+    let asns = index.section::<KeyRow>(Section::Asns);
+    check(asns.is_sorted_by_key(|row| row.key.get()), "AS numbers are out of order")?;
+    for row in domains.iter().chain(asns) {
         check((row.owner.get() as usize) < owners, "the owner of a registration is missing")?;
         check((row.terms.get() as usize) < terms, "the terms of a registration are missing")?;
     }
-    Ok(())
+    names(index.section(Section::Names), domains.len())
+}
+
+/// A search in the table ends, and finds what is there.
+fn names(table: &[U64], domains: usize) -> Verdict {
+    check((domains == 0) == table.is_empty(), "the table of names is missing")?;
+    if table.is_empty() {
+        return Ok(());
+    }
+    check(table.len().is_power_of_two(), "the table of names has another size")?;
+    check(table.contains(&U64::ZERO), "the table of names has no empty place")?;
+    let position = |place: &U64| place.get() as u32 as usize;
+    check(
+        table.iter().all(|place| *place == U64::ZERO || (1..=domains).contains(&position(place))),
+        "a name is missing",
+    )
 }
 
 /// The registrations of addresses.

@@ -42,15 +42,17 @@ impl Index {
                 line: owner.line,
             })
         });
-        let ranges = self.claims().map(|claim| Registration {
-            owner: claim.owner.0,
-            key: Key::Range(claim.range),
-            role: claim.role,
-            verified: claim.verified,
-            valid_from: claim.valid_from,
-            valid_until: claim.valid_until,
-            source: claim.source,
-            line: claim.line,
+        let ranges = self.claims().filter_map(|claim| {
+            Some(Registration {
+                owner: claim.owner.0,
+                key: Key::Range(claim.key.range()?),
+                role: claim.role,
+                verified: claim.verified,
+                valid_from: claim.valid_from,
+                valid_until: claim.valid_until,
+                source: claim.source,
+                line: claim.line,
+            })
         });
         let domains = self.domains().map(|claim| Registration {
             owner: claim.owner.0,

@@ -4,9 +4,10 @@ use super::RunError;
 use crate::alert::{self, Alert, Context, Ids, Merged, Recipient, RecipientFacts};
 use crate::index::{Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
-use crate::policy::{Case, Decision, Hold, InOffice, Line, decide};
+use crate::policy::{Case, Copies, Decision, Evidence, Hold, InOffice, Line, Tlp, decide};
 use crate::scan::{Finding, Subject};
 use crate::spool;
+use crate::text::with_host;
 
 /// Decides findings and writes their lines. The same for all threads.
 pub(super) struct Decider<'a> {
@@ -17,26 +18,52 @@ pub(super) struct Decider<'a> {
     pub(super) context: Context,
     pub(super) run_time: Moment,
     pub(super) observed: Option<Moment>,
+    /// Who else is told, of what may be told to others.
+    pub(super) copies: Copies,
 }
 
 impl Decider<'_> {
     pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
-        let (claims, inside): (Vec<Claim>, Vec<Claim>) = match finding.subject {
-            None => return Decision::Unmatched,
+        let (address, inside): (Vec<Claim>, Vec<Claim>) = match finding.subject {
+            None => (Vec::new(), Vec::new()),
             Some(Subject::Address(address)) => (self.finder.covering(address).collect(), Vec::new()),
             Some(Subject::Prefix(prefix)) => {
                 (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
             }
         };
+        // A special address is the same in many networks: no other key tells which of them is meant.
+        let is_special = finding.subject.is_some_and(Subject::is_special);
+        let [stated, shown] = [&finding.stated, &finding.shown].map(|name| match name {
+            Some(name) if self.finder.has_domains() && !is_special => {
+                with_host(name, |host| self.finder.covering_name(host)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        });
+        let asn = match finding.asn {
+            Some(asn) if !is_special => self.finder.claims_of_asn(asn),
+            _ => Vec::new(),
+        };
         let case = Case {
-            claims: &claims,
+            evidence: Evidence {
+                address: &address,
+                stated: &stated,
+                shown: &shown,
+                asn: &asn,
+                is_shared: false,
+            },
             inside: &inside,
             time: finding.time.or(self.observed),
             run_time: self.run_time,
             unknown_type: finding.unknown_type,
             has_identifier: finding.identifier.is_some(),
+            copies: self.copies(finding),
         };
         decide(&case, self.index)
+    }
+
+    /// What is labelled for the recipient alone is for nobody else.
+    fn copies(&self, finding: &Finding<'_>) -> Copies {
+        if self.context.tlp(finding) >= Tlp::AmberStrict { Copies::default() } else { self.copies }
     }
 
     pub(super) fn ids(&self, finding: &Finding<'_>, owner: u32) -> Ids {
@@ -89,6 +116,9 @@ impl Decider<'_> {
         hold: Option<Hold>,
         also: Option<&Merged>,
     ) {
-        alert::write_line(out, &self.context, &Alert { finding, record, line, hold, recipient, ids, also });
+        let registered = self.index.registered(&line.claim);
+        let member = line.member.map(|member| self.index.owner(member).id);
+        let alert = Alert { finding, record, line, registered, member, hold, recipient, ids, also };
+        alert::write_line(out, &self.context, &alert);
     }
 }
