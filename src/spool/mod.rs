@@ -79,7 +79,7 @@ mod verify;
 
 pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
-pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, Inbox, Stranger, WorkFile, is_on_its_way};
+pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions, check_groups};
 pub use manifest::{
     DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, PublishedCounts, Recipient,
