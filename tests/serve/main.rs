@@ -6,6 +6,7 @@
 mod daemon;
 mod floods;
 mod inbox;
+mod mailers;
 mod metrics;
 mod page;
 mod reloads;
