@@ -10,5 +10,6 @@ mod mailers;
 mod metrics;
 mod page;
 mod reloads;
+mod soak;
 mod stops;
 mod systemd;
