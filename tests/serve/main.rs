@@ -9,6 +9,7 @@ mod inbox;
 mod mailers;
 mod metrics;
 mod page;
+mod prometheus;
 mod reloads;
 mod soak;
 mod stops;
