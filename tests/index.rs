@@ -8,7 +8,7 @@ use std::path::Path;
 use dijkwacht::index::{Claim, Coverage, Difference, Index, OpenError, naive};
 use dijkwacht::moment::Day;
 use dijkwacht::net::{Address, Asn, Family, Prefix, Range, special_blocks, special_exceptions};
-use dijkwacht::register::{Constituency, Key, Owner, OwnerId, Register, Registration, Role};
+use dijkwacht::register::{Constituency, Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
 
 /// What two claims are compared by: all but the numbers that differ between register and index.
@@ -93,7 +93,17 @@ fn owner(id: &str, source: u16, line: u32, organisation: u32) -> Owner {
 
 fn row(owner: u32, range: Range, role: Role, source: u16, line: u32) -> Registration {
     let key = Key::Range(range);
-    Registration { owner, key, role, verified: None, valid_from: None, valid_until: None, source, line }
+    Registration {
+        owner,
+        key,
+        role,
+        verified: None,
+        valid_from: None,
+        valid_until: None,
+        scope: Scope::Stated,
+        source,
+        line,
+    }
 }
 
 fn range(text: &str) -> Range {
@@ -102,8 +112,7 @@ fn range(text: &str) -> Range {
 
 /// A register of rows `owner range role source:line`, owners in order of appearance, none united.
 fn register(rows: &[(&str, &str, Role, u16, u32)]) -> Register {
-    let mut register =
-        Register { owners: vec![], registrations: vec![], sources: vec!["a.csv".into(), "b.csv".into()] };
+    let mut register = Register { sources: vec!["a.csv".into(), "b.csv".into()], ..Register::default() };
     for &(id, text, role, source, line) in rows {
         let position =
             register.owners.iter().position(|owner| owner.id.as_str() == id).unwrap_or_else(|| {
@@ -189,8 +198,8 @@ fn random_day(rng: &mut Rng) -> Option<Day> {
 fn random_register(rng: &mut Rng) -> Register {
     let owners = rng.u32(1..12);
     let sources = rng.u16(1..4);
-    let mut register = Register { owners: vec![], registrations: vec![], sources: vec![] };
-    register.sources = (0..sources).map(|source| format!("source-{source}.csv")).collect();
+    let sources_named = (0..sources).map(|source| format!("source-{source}.csv")).collect();
+    let mut register = Register { sources: sources_named, ..Register::default() };
     for position in 0..owners {
         let organisation = if position > 0 && rng.u8(..) < 64 { rng.u32(..position) } else { position };
         let organisation =
@@ -529,6 +538,7 @@ fn domains_and_as_numbers_are_kept_with_their_terms() {
             verified: day,
             valid_from: None,
             valid_until: day,
+            scope: Scope::Stated,
             source,
             line,
         });
@@ -660,7 +670,7 @@ fn owners_stand_by_id_and_united_ones_in_order_of_appearance() {
 
 #[test]
 fn an_empty_register_is_an_index_that_holds_nothing() {
-    let index = build(&Register { owners: vec![], registrations: vec![], sources: vec![] });
+    let index = build(&Register::default());
     assert!(!index.holds(Address::v4(0x5bc0_0001)) && !index.holds(Address::v6(0x2a02 << 112)));
     assert_eq!(index.verify(), Ok(()));
     assert_eq!(Coverage::of(&index), Coverage::default());
@@ -800,6 +810,7 @@ fn reordered(register: &Register, rng: &mut Rng) -> Register {
         owners: order.iter().map(|&old| register.owners[old as usize].clone()).collect(),
         registrations: register.registrations.clone(),
         sources: register.sources.iter().map(|name| format!("/etc/{name}")).collect(),
+        ..Register::default()
     };
     for owner in &mut other.owners {
         owner.organisation = place[owner.organisation as usize];
@@ -1018,6 +1029,7 @@ fn varied_register() -> Register {
             verified: None,
             valid_from: None,
             valid_until: None,
+            scope: Scope::Stated,
             source,
             line,
         });

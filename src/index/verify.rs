@@ -1,7 +1,7 @@
 //! The slow check of `index verify`: an index is what building it again gives.
 
 use super::Index;
-use crate::register::{Key, Owner, OwnerId, Register, Registration};
+use crate::register::{Key, Owner, OwnerId, Register, Registration, Scope};
 
 impl Index {
     /// Builds the index again from its own owners and registrations, and compares all bytes.
@@ -50,6 +50,7 @@ impl Index {
                 verified: claim.verified,
                 valid_from: claim.valid_from,
                 valid_until: claim.valid_until,
+                scope: Scope::Stated,
                 source: claim.source,
                 line: claim.line,
             })
@@ -61,6 +62,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
+            scope: Scope::Stated,
             source: claim.source,
             line: claim.line,
         });
@@ -71,6 +73,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
+            scope: Scope::Stated,
             source: claim.source,
             line: claim.line,
         });
@@ -78,6 +81,7 @@ impl Index {
             owners: owners.collect::<Option<_>>()?,
             registrations: ranges.chain(domains).chain(asns).collect(),
             sources: self.source_names().map(str::to_owned).collect(),
+            ..Register::default()
         })
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::moment::Day;
 use crate::net::{Asn, Range};
-use crate::register::owner::{Constituency, Key, OwnerId, Role};
+use crate::register::owner::{Constituency, Key, OwnerId, Role, Scope};
 use crate::text;
 use std::borrow::Cow;
 
@@ -107,6 +107,7 @@ pub(super) struct RowClaim {
     pub(super) key: Key,
     pub(super) role: Role,
     pub(super) valid: Validity,
+    pub(super) scope: Scope,
 }
 
 /// First and last day, both included.
