@@ -9,6 +9,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::Index;
+use super::assignments::Surroundings;
 use super::coverage;
 use super::errors::BuildError;
 use super::flatten::{Bits, Lists, Piece, flatten};
@@ -40,6 +41,7 @@ pub(super) struct Parts {
     domains: Vec<KeyRow>,
     names: Vec<U64>,
     asns: Vec<KeyRow>,
+    surroundings: Surroundings,
 }
 
 /// Builds the index in memory.
@@ -56,6 +58,7 @@ pub(super) fn build(register: &Register) -> Result<Index, BuildError> {
     let sorted = Sorted::of(register, &ranks)?;
     push_names(&mut parts, register, &sorted)?;
     let placed = push_ranges(&mut parts, register, &sorted)?;
+    parts.surroundings = Surroundings::of(register, &ranks, &mut parts.texts)?;
     let id = identity::of_register(register, &sorted, &ranks);
     assemble(&parts, &sorted.terms, &placed, id)
 }
@@ -232,7 +235,7 @@ impl FromAddress for u128 {
 }
 
 /// Texts, each cut out of one by its end; text 0 is the empty one.
-struct Texts {
+pub(super) struct Texts {
     bytes: Vec<u8>,
     ends: Vec<U32>,
     known: HashMap<String, u32>,
@@ -246,7 +249,7 @@ impl Default for Texts {
 
 impl Texts {
     /// Adds a text that is not expected to repeat.
-    fn add(&mut self, text: &str) -> Result<u32, BuildError> {
+    pub(super) fn add(&mut self, text: &str) -> Result<u32, BuildError> {
         if text.is_empty() {
             return Ok(0);
         }
@@ -258,7 +261,7 @@ impl Texts {
     }
 
     /// Adds a text unless it is there.
-    fn intern(&mut self, text: &str) -> Result<u32, BuildError> {
+    pub(super) fn intern(&mut self, text: &str) -> Result<u32, BuildError> {
         if let Some(&known) = self.known.get(text) {
             return Ok(known);
         }
@@ -303,6 +306,9 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&tables.details),
         bytes(&tables.keys64),
         bytes(&tables.heads64),
+        bytes(&parts.surroundings.assignments4),
+        bytes(&parts.surroundings.assignments6),
+        bytes(&parts.surroundings.delegations),
     ];
     let mut header = Header::new_zeroed();
     header.magic = MAGIC;

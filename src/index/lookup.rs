@@ -21,7 +21,7 @@ use super::names::Names;
 use super::{Claim, ClaimKey, Index, OwnerIx};
 use crate::moment::Day;
 use crate::net::{self, Address, Asn, Family, Prefix, Range};
-use crate::register::Role;
+use crate::register::{Role, Scope};
 
 /// The sections that lookups read, taken out of the file once: keep one for a loop.
 #[derive(Clone, Copy)]
@@ -178,6 +178,13 @@ impl<'i> Finder<'i> {
     #[must_use]
     pub fn claim(&self, registration: u32) -> Option<Claim> {
         self.rows.claim(registration)
+    }
+
+    /// How a registration of addresses comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
+    #[must_use]
+    pub fn scope(&self, registration: u32) -> Scope {
+        let terms = self.rows.terms_of(registration).and_then(|terms| self.rows.terms.get(terms as usize));
+        terms.map_or(Scope::Stated, |terms| Terms::read(terms).scope)
     }
 
     /// The most specific registration that holds the address (the first of [`covering`](Self::covering)).
@@ -405,6 +412,15 @@ impl<'i> Rows<'i> {
         })
     }
 
+    /// The terms of a registration by its number.
+    fn terms_of(&self, registration: u32) -> Option<u32> {
+        let at = registration as usize;
+        match self.rows4.get(at) {
+            Some(row) => Some(row.terms.get()),
+            None => self.rows6.get(at - self.rows4.len()).map(|row| row.terms_and_length.get() >> 8),
+        }
+    }
+
     /// The first and last address of an IPv6 registration.
     #[inline]
     fn ends6(&self, row: &Row6) -> Option<(u128, u128)> {
@@ -443,6 +459,7 @@ pub(super) struct Terms {
     pub(super) valid_from: Option<Day>,
     pub(super) valid_until: Option<Day>,
     pub(super) verified: Option<Day>,
+    pub(super) scope: Scope,
 }
 
 impl Terms {
@@ -459,6 +476,7 @@ impl Terms {
             valid_from: day(row.valid_from.get()),
             valid_until: day(row.valid_until.get()),
             verified: day(row.verified.get()),
+            scope: Scope::ALL.get(usize::from(row.scope)).copied().unwrap_or_default(),
         }
     }
 }

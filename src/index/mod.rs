@@ -28,6 +28,7 @@
 //! `build` puts all together, `layout` tells the format, `file` writes and opens, `validate` checks, `lookup` and `names` find, `walk` reads the intervals back,
 //! `identity` makes the id; [`Coverage`] and [`Difference`] tell what an index covers and what changed.
 
+mod assignments;
 mod build;
 mod claim;
 mod content;
@@ -58,6 +59,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 use crate::net::{Address, Prefix};
 use crate::register::Register;
 
+pub use assignments::{Assignment, DutchBlock};
 pub use claim::{Claim, ClaimKey, Registered};
 pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
 pub use coverage::Coverage;

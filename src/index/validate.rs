@@ -13,7 +13,7 @@ use super::layout::{
     LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE,
     TermsRow, WideRow,
 };
-use super::{Index, walk};
+use super::{Index, assignments, walk};
 
 /// What is wrong, if anything.
 type Verdict = Result<(), &'static str>;
@@ -45,6 +45,8 @@ pub(super) fn contents(index: &Index) -> Verdict {
     owners(index)?;
     terms(index)?;
     keys(index)?;
+    let owners = index.section::<OwnerRow>(Section::Owners).len();
+    assignments::validate(index, owners, index.section::<U32>(Section::TextEnds).len())?;
     let ranges = Ranges::read(index)?;
     ranges.lists(index)?;
     Layout::new(index, &ranges).check()
@@ -103,6 +105,7 @@ fn terms(index: &Index) -> Verdict {
     let sources = index.section::<U32>(Section::Sources).len();
     for terms in index.section::<TermsRow>(Section::Terms) {
         check(terms.role <= 2, "a role is unknown")?;
+        check(terms.scope <= 3, "a scope is unknown")?;
         check(usize::from(terms.source.get()) < sources, "the source of a registration is missing")?;
         for day in [terms.valid_from, terms.valid_until, terms.verified] {
             check(day.get() == NO_DAY || DAYS.contains(&day.get()), "a date is out of range")?;

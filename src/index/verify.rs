@@ -1,7 +1,7 @@
 //! The slow check of `index verify`: an index is what building it again gives.
 
 use super::Index;
-use crate::register::{Key, Owner, OwnerId, Register, Registration, Scope};
+use crate::register::{Assignments, Delegation, Delegations, Key, Owner, OwnerId, Register, Registration};
 
 impl Index {
     /// Builds the index again from its own owners and registrations, and compares all bytes.
@@ -22,6 +22,17 @@ impl Index {
         } else {
             Err("lookups do not agree with its registrations")
         }
+    }
+
+    fn customers(&self) -> Assignments {
+        self.assignments().map(|it| (it.range, it.netname, it.owner.0)).collect()
+    }
+
+    fn delegations(&self) -> Delegations {
+        let holder = |holder: Option<&str>| holder.map(Into::into);
+        self.dutch_blocks()
+            .map(|block| Delegation { range: block.range, holder: holder(block.holder) })
+            .collect()
     }
 
     /// The register that it was built from, but for the numbers that owners were united by.
@@ -50,7 +61,7 @@ impl Index {
                 verified: claim.verified,
                 valid_from: claim.valid_from,
                 valid_until: claim.valid_until,
-                scope: Scope::Stated,
+                scope: self.finder().scope(claim.registration),
                 source: claim.source,
                 line: claim.line,
             })
@@ -62,7 +73,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
-            scope: Scope::Stated,
+            scope: claim.scope,
             source: claim.source,
             line: claim.line,
         });
@@ -73,7 +84,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
-            scope: Scope::Stated,
+            scope: claim.scope,
             source: claim.source,
             line: claim.line,
         });
@@ -81,6 +92,8 @@ impl Index {
             owners: owners.collect::<Option<_>>()?,
             registrations: ranges.chain(domains).chain(asns).collect(),
             sources: self.source_names().map(str::to_owned).collect(),
+            assignments: self.customers(),
+            delegations: self.delegations(),
             ..Register::default()
         })
     }

@@ -90,6 +90,14 @@ impl Delegations {
     }
 }
 
+impl FromIterator<Delegation> for Delegations {
+    fn from_iter<T: IntoIterator<Item = Delegation>>(blocks: T) -> Self {
+        let mut delegations = Self { blocks: blocks.into_iter().collect(), ..Self::default() };
+        delegations.settle();
+        delegations
+    }
+}
+
 /// How many blocks are looked at for one that holds an address.
 const BLOCKS_SEARCHED_MAX: usize = 16;
 

@@ -81,6 +81,8 @@ pub struct Assignment<'a> {
     pub range: Range,
     /// What the network is called; may be empty. It is Latin-1 of RIPE's, of letters, digits and dashes if right.
     pub netname: Cow<'a, str>,
+    /// Equal for equal netnames; less than [`Assignments::netnames`].
+    pub netname_number: u32,
     /// Whose registration it lies in: position in [`Register::owners`](super::Register::owners).
     pub owner: u32,
 }
@@ -89,6 +91,11 @@ impl Assignments {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
+    }
+
+    /// How many different netnames there are, the empty one and those of other networks included.
+    pub fn netnames(&self) -> usize {
+        self.names.len()
     }
 
     /// Whether there is none.
@@ -116,11 +123,31 @@ impl Assignments {
         owner: u32,
     ) -> Option<Assignment<'_>> {
         let range = Range::new(Address::from_bits(family, first), Address::from_bits(family, last))?;
+        let netname_number = netname.0;
         let netname = match std::str::from_utf8(self.names.get(netname)) {
             Ok(text) if text.is_ascii() => Cow::Borrowed(text),
             _ => Cow::Owned(rpsl::latin1(self.names.get(netname))),
         };
-        Some(Assignment { range, netname, owner })
+        Some(Assignment { range, netname, netname_number, owner })
+    }
+}
+
+impl<'a> FromIterator<(Range, &'a str, u32)> for Assignments {
+    /// From ranges, netnames and owners, in the order of [`Assignments::iter`]. Netnames are Latin-1; what is not is left out.
+    fn from_iter<T: IntoIterator<Item = (Range, &'a str, u32)>>(customers: T) -> Self {
+        let mut assignments = Self::default();
+        for (range, netname, owner) in customers {
+            let latin1: Vec<u8> = netname.chars().filter_map(|char| u8::try_from(char).ok()).collect();
+            let netname = assignments.names.intern(&latin1).unwrap_or_default();
+            let (first, last) = (range.first().bits(), range.last().bits());
+            match range.family() {
+                Family::V4 => {
+                    assignments.v4.push(Assigned { first: first as u32, last: last as u32, netname, owner })
+                }
+                Family::V6 => assignments.v6.push(Assigned { first, last, netname, owner }),
+            }
+        }
+        assignments
     }
 }
 
