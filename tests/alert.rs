@@ -5,7 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use dijkwacht::alert::{
-    self, Alert, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX,
+    self, Alert, Background, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts,
+    TEXT_CHARS_MAX,
 };
 use dijkwacht::index::{Claim, ClaimKey, OwnerIx, Registered};
 use dijkwacht::moment::{Moment, TimeText, read_time};
@@ -107,6 +108,7 @@ fn write(
             line: &line,
             registered: registered(&line),
             member: None,
+            background: Background::default(),
             hold,
             recipient: &recipient,
             ids: &ids,
@@ -354,6 +356,7 @@ fn the_least_line_has_no_empty_values() {
     let ids = alert::ids(&context, &least, "x");
     let mut out = Vec::new();
     let alert = Alert {
+        background: Background::default(),
         finding: &least,
         record: 1,
         line: &line("::/0"),
@@ -412,6 +415,7 @@ fn what_intelmq_refuses_is_under_extra() {
     let (line, recipient) = (line("0.0.0.0/8"), recipient());
     let mut out = Vec::new();
     let alert = Alert {
+        background: Background::default(),
         finding: &odd,
         record: 1,
         line: &line,
@@ -741,6 +745,7 @@ fn hostile_lines(count: usize, seed: u64, mut each: impl FnMut(&Finding<'_>, &[u
         let context = Context::new(&facts);
         let ids = alert::ids(&context, &finding, "school");
         let alert = Alert {
+            background: Background::default(),
             finding: &finding,
             record: record as u64,
             line: &line,

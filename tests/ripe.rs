@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+use dijkwacht::index::Index;
 use dijkwacht::net::{Address, Asn, Range};
 use dijkwacht::register::{
     FindingKind, Key, ReadOptions, Register, RegisterError, Registration, Report, Role, Scope,
@@ -12,6 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const NAMES: [&str; 8] = [
     "ripe.db.inetnum",
@@ -197,6 +199,74 @@ fn curated_entries_come_before_ripe_and_are_united_with_it() {
     assert_eq!(both.iter().map(|it| it.source).collect::<Vec<_>>(), [0, 1]);
     let organisation = |it: &Registration| register.owners[it.owner as usize].organisation;
     assert_eq!(organisation(both[0]), organisation(both[1]));
+}
+
+#[test]
+fn an_index_tells_scope_and_customer_as_the_register_does() {
+    let (register, _) = read_fixture();
+    let built = Index::build(&register).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ripe.dwi");
+    built.write(&file).unwrap();
+    let index = Index::open(&file).unwrap();
+    assert_eq!((index.verify(), index.id()), (Ok(()), built.id()));
+    let chains = std::fs::read_to_string(fixture("chains.tsv")).unwrap();
+    for fields in
+        chains.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect::<Vec<_>>())
+    {
+        let Some(address) = Address::read(fields[0].as_bytes()) else { continue };
+        let claim = index.covering(address).next();
+        let scope = claim.map_or("-", |claim| index.finder().scope(claim.registration).as_str());
+        assert_eq!(scope, fields[4], "{}", fields[0]);
+        let shown = index.assignment(address).filter(|it| {
+            claim.is_some_and(|claim| claim.owner == it.owner && claim.range.contains(it.range))
+        });
+        assert_eq!(
+            shown.map_or("-".to_owned(), |it| format!("{} {}", it.range, it.netname)),
+            fields[6],
+            "{}",
+            fields[0]
+        );
+    }
+    let holder = |address: &str| {
+        index.dutch_block(Address::read(address.as_bytes()).unwrap()).and_then(|block| block.holder)
+    };
+    assert_eq!(holder("192.0.2.7"), Some("922dc514-2273-4b6b-a16a-96f054c89620"));
+    assert_eq!(holder("2001:db8:ffff::"), holder("192.0.2.7"));
+    assert_eq!((holder("203.0.113.1"), index.dutch_blocks().len()), (None, 4));
+}
+
+#[test]
+fn an_alert_tells_the_desk_which_customer_it_is_and_nobody_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let dump = directory.path().join("list.txt");
+    std::fs::write(&dump, "192.0.2.1\n192.0.2.17\n203.0.113.1\n2001:db8:1::1\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dijkwacht"));
+    command
+        .args(["match", "--format", "list", "--identifier", "x", "--run-time", "2026-11-22", "--output", "-"])
+        .arg(&dump);
+    for name in NAMES {
+        command.arg("--register").arg(fixture(name));
+    }
+    let output = command.env_remove("DIJKWACHT_CONFIG").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let told = |address: &str| -> [Option<String>; 3] {
+        let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let line = lines.into_iter().find(|line| line["source.ip"] == address).unwrap();
+        ["extra.owner.id", "extra.assignment", "extra.scope"].map(|key| line[key].as_str().map(str::to_owned))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(told("192.0.2.1"), [some("ORG-PROV1-RIPE"), some("192.0.2.0/28 BAKERY-NET"), None]);
+    assert_eq!(told("192.0.2.17"), [some("ORG-SCHOOL1-RIPE"), None, None]);
+    assert_eq!(
+        told("203.0.113.1"),
+        [some("ORG-FRGN1-RIPE"), some("203.0.113.0/28 NL-SERVERS"), some("located")]
+    );
+    assert_eq!(told("2001:db8:1::1"), [some("ORG-PROV1-RIPE"), some("2001:db8:1::/48 HOMES"), None]);
+    for secret in ["what no alert may tell", "a street that nobody", "Provider abuse"] {
+        assert!(!lines.contains(secret), "{secret}");
+    }
 }
 
 /// A small database, and what its objects come to, from the rules as they are told, by looking at everything.

@@ -3,11 +3,11 @@
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use super::severity::Severity;
-use crate::index::{OwnerView, Registered};
+use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
 use crate::policy::{Hold, Line, SenderName, Tlp};
-use crate::register::Constituency;
+use crate::register::{Constituency, Scope};
 use crate::scan::{Finding, Subject};
 use crate::text::{host_name, says_nothing};
 use std::borrow::Cow;
@@ -217,6 +217,15 @@ fn add_new<'t>(list: &mut Vec<String>, items: impl Iterator<Item = Cow<'t, str>>
     }
 }
 
+/// What the register knows about the place that an alert is about, beside whose it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Background<'a> {
+    /// How the registration comes to be in a Dutch register.
+    pub scope: Scope,
+    /// Which of the recipient's customers it is.
+    pub assignment: Option<Assignment<'a>>,
+}
+
 /// What one alert says of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Alert<'a> {
@@ -230,6 +239,8 @@ pub struct Alert<'a> {
     pub registered: Registered<'a>,
     /// The owner_id of the member on whose behalf a link organisation is told.
     pub member: Option<&'a str>,
+    /// What else the recipient is told about the place.
+    pub background: Background<'a>,
     /// Why a person must decide, of a held one.
     pub hold: Option<Hold>,
     /// Who is told.
@@ -366,6 +377,7 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     out.extend_from_slice(b",\"extra.match.registration\":\"");
     push_display(out, alert.registered);
     out.push(b'"');
+    put_background(out, alert.background);
     out.extend_from_slice(&context.run_pairs);
     put_number(out, ",\"extra.record\":", alert.record);
     let merged = alert.also.map_or(&[][..], |also| &also.tags);
@@ -377,6 +389,17 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     put_extra(out, ",\"extra.tlp\":", tlp.as_str());
     if let Some(hold) = alert.hold {
         put_extra(out, ",\"extra.held.reason\":", hold.as_str());
+    }
+}
+
+/// Which customer it is, and that the place alone makes it Dutch.
+fn put_background(out: &mut Vec<u8>, background: Background<'_>) {
+    if let Some(Assignment { range, netname, .. }) = background.assignment {
+        let shown = format!("{range} {netname}");
+        put_extra(out, ",\"extra.assignment\":", &shorten(shown.trim_end()));
+    }
+    if background.scope == Scope::Located {
+        put_extra(out, ",\"extra.scope\":", background.scope.as_str());
     }
 }
 

@@ -181,7 +181,7 @@ impl<'i> Names<'i> {
 
     fn claim(&self, row: &KeyRow, registration: u32, key: ClaimKey) -> Option<Claim> {
         let terms = self.index.section::<TermsRow>(Section::Terms).get(row.terms.get() as usize)?;
-        let Terms { role, source, valid_from, valid_until, verified } = Terms::read(terms);
+        let Terms { role, source, valid_from, valid_until, verified, .. } = Terms::read(terms);
         let (owner, line) = (OwnerIx(row.owner.get()), row.line.get());
         Some(Claim { registration, owner, role, key, valid_from, valid_until, verified, source, line })
     }

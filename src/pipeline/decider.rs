@@ -1,8 +1,8 @@
 //! What a finding comes to: index, policy and alert brought together.
 
 use super::RunError;
-use crate::alert::{self, Alert, Context, Ids, Merged, Recipient, RecipientFacts};
-use crate::index::{Claim, Finder, Index, OwnerIx};
+use crate::alert::{self, Alert, Background, Context, Ids, Merged, Recipient, RecipientFacts};
+use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::policy::{Case, Copies, Decision, Evidence, Hold, InOffice, Line, Tlp, decide};
 use crate::scan::{Finding, Subject};
@@ -104,6 +104,20 @@ impl Decider<'_> {
         })
     }
 
+    /// What the recipient may know about the place: its own customer, if nothing narrower is registered.
+    fn background(&self, finding: &Finding<'_>, line: &Line) -> Background<'_> {
+        let (scope, told) = (self.finder.scope(line.claim.registration), self.index.organisation(line.owner));
+        let assignment = match finding.subject {
+            Some(Subject::Address(address)) => self.index.assignment(address),
+            _ => None,
+        };
+        let is_its_own = |it: &Assignment<'_>| {
+            let range = line.claim.key.range();
+            self.index.organisation(it.owner) == told && range.is_some_and(|range| range.contains(it.range))
+        };
+        Background { scope, assignment: assignment.filter(is_its_own) }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "an alert has that many parts")]
     pub(super) fn write_line(
         &self,
@@ -118,7 +132,8 @@ impl Decider<'_> {
     ) {
         let registered = self.index.registered(&line.claim);
         let member = line.member.map(|member| self.index.owner(member).id);
-        let alert = Alert { finding, record, line, registered, member, hold, recipient, ids, also };
+        let background = self.background(finding, line);
+        let alert = Alert { finding, record, line, registered, member, background, hold, recipient, ids, also };
         alert::write_line(out, &self.context, &alert);
     }
 }
