@@ -33,7 +33,8 @@ impl Coverage {
     pub fn of_scope(index: &Index, scope: Scope) -> Self {
         let finder = index.finder();
         let of_scope = index.claims().filter(|claim| finder.scope(claim.registration) == scope);
-        let mut parts: Vec<Range> = of_scope.filter_map(|claim| claim.key.range()).flat_map(Range::held_parts).collect();
+        let mut parts: Vec<Range> =
+            of_scope.filter_map(|claim| claim.key.range()).flat_map(Range::held_parts).collect();
         parts.sort_unstable();
         let mut coverage = Self::default();
         for part in parts {

@@ -92,9 +92,14 @@ impl<'i> Names<'i> {
         !self.table.is_empty()
     }
 
-    #[inline]
     pub(super) fn has_asns(&self) -> bool {
-        !self.asns.is_empty()
+        self.asns.iter().any(|row| !self.is_expanded(row))
+    }
+
+    /// Whether a table tells what the AS number of a row announces.
+    fn is_expanded(&self, row: &KeyRow) -> bool {
+        let terms = self.index.section::<TermsRow>(Section::Terms).get(row.terms.get() as usize);
+        terms.is_some_and(|terms| terms.asn.get() != 0)
     }
 
     /// Whether a registered domain holds the name, which is in canonical form.
@@ -173,10 +178,11 @@ impl<'i> Names<'i> {
         claims
     }
 
-    /// Whether an AS number is registered.
+    /// Whether an AS number is registered that records must name.
     #[inline]
     pub(super) fn holds_asn(&self, asn: Asn) -> bool {
-        self.asns.binary_search_by_key(&asn.0, |row| row.key.get()).is_ok()
+        let found = self.asns.binary_search_by_key(&asn.0, |row| row.key.get());
+        found.is_ok_and(|at| !self.is_expanded(&self.asns[at]))
     }
 
     fn claim(&self, row: &KeyRow, registration: u32, key: ClaimKey) -> Option<Claim> {

@@ -1,7 +1,9 @@
 //! The slow check of `index verify`: an index is what building it again gives.
 
-use super::Index;
-use crate::register::{Assignments, Delegation, Delegations, Key, Owner, OwnerId, Register, Registration};
+use super::{ClaimKey, Index};
+use crate::register::{
+    Assignments, Delegation, Delegations, Key, Origins, Owner, OwnerId, Register, Registration,
+};
 
 impl Index {
     /// Builds the index again from its own owners and registrations, and compares all bytes.
@@ -35,6 +37,15 @@ impl Index {
             .collect()
     }
 
+    /// What the registered AS numbers announce.
+    fn origins(&self) -> Origins {
+        let announced = self.claims().filter_map(|claim| match claim.key {
+            ClaimKey::Announced(asn, range) => Some((range.pieces().next()?, asn)),
+            _ => None,
+        });
+        announced.collect()
+    }
+
     /// The register that it was built from, but for the numbers that owners were united by.
     fn register(&self) -> Option<Register> {
         let owners = self.owners().map(|position| {
@@ -54,9 +65,10 @@ impl Index {
             })
         });
         let ranges = self.claims().filter_map(|claim| {
+            let ClaimKey::Range(range) = claim.key else { return None };
             Some(Registration {
                 owner: claim.owner.0,
-                key: Key::Range(claim.key.range()?),
+                key: Key::Range(range),
                 role: claim.role,
                 verified: claim.verified,
                 valid_from: claim.valid_from,
@@ -94,7 +106,8 @@ impl Index {
             sources: self.source_names().map(str::to_owned).collect(),
             assignments: self.customers(),
             delegations: self.delegations(),
-            ..Register::default()
+            shared: self.shared_space().collect(),
+            origins: self.origins(),
         })
     }
 }

@@ -31,6 +31,7 @@ impl Decider<'_> {
                 (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
             }
         };
+        let is_shared = matches!(finding.subject, Some(Subject::Address(address)) if self.index.shared(address).is_some());
         // A special address is the same in many networks: no other key tells which of them is meant.
         let is_special = finding.subject.is_some_and(Subject::is_special);
         let [stated, shown] = [&finding.stated, &finding.shown].map(|name| match name {
@@ -40,17 +41,11 @@ impl Decider<'_> {
             _ => Vec::new(),
         });
         let asn = match finding.asn {
-            Some(asn) if !is_special => self.finder.claims_of_asn(asn),
+            Some(asn) if !is_special => self.finder.claims_of_named_asn(asn),
             _ => Vec::new(),
         };
         let case = Case {
-            evidence: Evidence {
-                address: &address,
-                stated: &stated,
-                shown: &shown,
-                asn: &asn,
-                is_shared: false,
-            },
+            evidence: Evidence { address: &address, stated: &stated, shown: &shown, asn: &asn, is_shared },
             inside: &inside,
             time: finding.time.or(self.observed),
             run_time: self.run_time,
@@ -115,7 +110,11 @@ impl Decider<'_> {
             let range = line.claim.key.range();
             self.index.organisation(it.owner) == told && range.is_some_and(|range| range.contains(it.range))
         };
-        Background { scope, assignment: assignment.filter(is_its_own) }
+        let shared = match finding.subject {
+            Some(Subject::Address(address)) => self.index.shared(address),
+            _ => None,
+        };
+        Background { scope, assignment: assignment.filter(is_its_own), shared }
     }
 
     #[expect(clippy::too_many_arguments, reason = "an alert has that many parts")]
@@ -133,7 +132,8 @@ impl Decider<'_> {
         let registered = self.index.registered(&line.claim);
         let member = line.member.map(|member| self.index.owner(member).id);
         let background = self.background(finding, line);
-        let alert = Alert { finding, record, line, registered, member, background, hold, recipient, ids, also };
+        let alert =
+            Alert { finding, record, line, registered, member, background, hold, recipient, ids, also };
         alert::write_line(out, &self.context, &alert);
     }
 }
