@@ -150,6 +150,10 @@ impl Filter for IndexFilter<'_> {
         held || self.may_hold_otherwise(keys) && !keys.subject.is_some_and(Subject::is_special)
     }
 
+    fn may_hold_name(&self, host: &str) -> bool {
+        self.finder.holds_name(host)
+    }
+
     fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
         self.finder.holds_v4_batch(addresses)
     }
