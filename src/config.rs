@@ -13,7 +13,7 @@
 //! The documented example is [`EXAMPLE`]. Relative paths are relative to the file's directory. What the operator wrote and what
 //! the program uses are two types: the serde structs here are private, [`Config`] is checked.
 
-use crate::alert::{is_classification, is_severity};
+use crate::alert::{Severity, is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::pipeline::FeedFacts;
 use crate::policy::{Office, SenderName, Senders, Tlp};
@@ -61,6 +61,33 @@ pub struct Config {
     pub limits: Limits,
     /// How the daemon writes its log.
     pub log: LogFormat,
+    /// How long an alert may wait for a person.
+    pub overdue: Overdue,
+}
+
+/// Days that an alert may wait for a person before it is overdue, by its severity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overdue([u16; Severity::ALL.len()]);
+
+impl Default for Overdue {
+    /// The worse, the sooner; what nobody calls bad or harmless is looked at within a week.
+    fn default() -> Self {
+        Self(Severity::ALL.map(|severity| match severity {
+            Severity::Critical => 1,
+            Severity::High => 2,
+            Severity::Medium => 5,
+            Severity::Low => 14,
+            Severity::Info => 30,
+            Severity::Undefined | Severity::None => 7,
+        }))
+    }
+}
+
+impl Overdue {
+    /// Days that an alert of this severity may wait.
+    pub fn days(&self, severity: Severity) -> u16 {
+        self.0[severity as usize]
+    }
 }
 
 /// How the daemon takes dumps in.
@@ -256,6 +283,13 @@ struct Written {
     senders: Vec<BTreeMap<String, WrittenSender>>,
     limits: WrittenLimits,
     log: WrittenLog,
+    held: WrittenHeld,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenHeld {
+    overdue_days: BTreeMap<String, u16>,
 }
 
 #[derive(Deserialize, Default)]
@@ -342,6 +376,7 @@ impl Written {
             rebuild: self.register.rebuild,
             intake,
             log: self.log.format,
+            overdue: self.held.check()?,
             sources: self.register.sources.into_iter().map(under).collect(),
             index: self.register.index.map(under),
             inbox: self.inbox.path.map(under),
@@ -358,6 +393,21 @@ impl Written {
                     .unwrap_or(limits.decompressed_bytes_max),
             },
         })
+    }
+}
+
+impl WrittenHeld {
+    fn check(&self) -> Result<Overdue, String> {
+        let mut overdue = Overdue::default();
+        for (word, days) in &self.overdue_days {
+            let severity = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
+            let severity = severity.ok_or_else(|| {
+                let all = Severity::ALL.map(Severity::as_str).join(", ");
+                format!("[held.overdue_days] {} is none of {all}", show(word.as_bytes(), 64))
+            })?;
+            overdue.0[severity as usize] = *days;
+        }
+        Ok(overdue)
     }
 }
 

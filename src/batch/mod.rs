@@ -4,6 +4,7 @@
 //! command line turns into one.
 
 mod failure;
+mod held;
 mod index;
 mod lookup;
 mod match_dumps;
@@ -14,6 +15,7 @@ mod setup;
 mod spool;
 
 pub use failure::Failure;
+pub use held::{DecisionRequest, Goal, HeldBy, HeldPlace, SelectionWords, held_decide, held_list, held_show};
 pub use index::{index_build, index_diff, index_info, index_verify};
 pub use lookup::{LookupRequest, lookup};
 pub use match_dumps::{MatchRequest, match_dumps};

@@ -6,6 +6,7 @@
 //! 75 try again · 77 permission · 78 configuration · 130/143 interrupted.
 
 mod generate;
+mod held;
 
 use crate::batch::{self, Failure};
 use crate::config::DEFAULT_PATH;
@@ -55,6 +56,9 @@ enum Command {
     /// Take, acknowledge and check published runs
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// See what waits for a person, and decide about it
+    #[command(subcommand)]
+    Held(held::HeldCommand),
     /// Check the configuration and everything that it names
     CheckConfig(ConfigArgs),
     /// Run the daemon: dumps that arrive in the inbox become notices in the spool
@@ -406,6 +410,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Lookup(args) => run_lookup(args),
         Command::Preview(args) => run_preview(args),
         Command::Spool(command) => run_spool(command),
+        Command::Held(command) => held::run(command),
         Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
         Command::Serve(args) => run_serve(args),
         Command::Status(args) => run_status(args),

@@ -193,6 +193,12 @@ impl Directory {
         }
     }
 
+    /// Whether an open directory is what has that name here.
+    pub(super) fn is_at(&self, inner: &Self, name: impl AsRef<OsStr>) -> Result<bool, SpoolError> {
+        let (ours, there) = (inner.own_stat()?, self.stat(name)?);
+        Ok(there.is_some_and(|there| (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)))
+    }
+
     /// What this directory is.
     pub(super) fn own_stat(&self) -> Result<Stat, SpoolError> {
         rustix::fs::fstat(&self.fd).map_err(|errno| SpoolError::system("look at", &self.path, errno))

@@ -8,6 +8,8 @@
 //!       <sender>/<owner_id>.jsonl         a notice
 //!       <sender>/manifest.json            what this sender's mailer needs
 //!   held/<run>/<sender>/<owner_id>.jsonl  waiting for a person; counts only if <run> is committed
+//!   new/<run>+held-<n>/                   a person's decision about it, and the alerts that it releases
+//!   held/<run>.decided/                   what no longer waits
 //!   cur/<run>.<sender>/                   a claim, made by a mailer with mkdir
 //!   done/ failed/                         claims that were acknowledged
 //!   runs/<run>.json                       manifests of retired runs: that a dump was published is remembered
@@ -17,7 +19,7 @@
 //! A publisher opens the [`Spool`], [recovers](Spool::recover), begins a [`Stage`], writes each notice with a
 //! [`NoticeWriter`], [reads all back](Stage::read_back), balances its books, and [publishes](StagedRun::publish). A mailer
 //! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look. [`prune`](Spool::prune)
-//! retires what was sent. [`Inbox`] is the other end: where dumps arrive.
+//! retires what was sent. [`Held`] is what waits for a person, [`Deciding`] a person's decision. [`Inbox`] is the other end: where dumps arrive.
 //!
 //! What is promised:
 //! 1. A run is in `new` with all its notices, their manifests and all that is held, or nothing of it is to be seen.
@@ -64,6 +66,7 @@
 mod claim;
 mod directory;
 mod error;
+mod held;
 mod inbox;
 mod layout;
 mod manifest;
@@ -79,11 +82,13 @@ mod verify;
 
 pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
+pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
 pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions, check_groups};
 pub use manifest::{
-    DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, PublishedCounts, Recipient,
-    RunFacts, SenderManifest, SenderNotice,
+    Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Occasion,
+    PublishedCounts, Recipient, RecipientChange, RunFacts, SENDER_MANIFEST_VERSION, SenderManifest,
+    SenderNotice, Tombstone, Word,
 };
 pub use names::{
     ClaimName, ContentHash, FEED_BYTES_MAX, FeedName, LABEL_BYTES_MAX, Label, NameError, OWNER_ID_BYTES_MAX,

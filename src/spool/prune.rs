@@ -59,6 +59,7 @@ impl Spool {
     pub fn prune(&self, until: Moment) -> Result<Pruned, SpoolError> {
         let mut pruned = Pruned::default();
         let done = self.root.open(DONE)?;
+        self.settle_all()?;
         self.remove_claims(&done, &mut pruned)?;
         for run in runs_in(&self.new)? {
             match self.fate_of(&run, &done, until)? {

@@ -3,6 +3,7 @@
 use super::claim::open_root;
 use super::directory::Directory;
 use super::error::{SpoolError, shown};
+use super::held::decided;
 use super::layout::{HELD, NEW};
 use super::manifest::{self, MANIFEST_FILE, Manifest, NoticeFacts, SenderManifest};
 use super::names::RunName;
@@ -91,9 +92,7 @@ impl Verification {
         let Some(directory) = new.find(run.as_str())? else { return Ok(()) };
         self.runs += 1;
         let Some(manifest) = self.read_manifest::<Manifest>(&directory)? else { return Ok(()) };
-        let is_named_so = manifest.run == *run
-            && RunName::new(&manifest.feed, &manifest.dump.blake3, manifest.label.as_ref()) == *run;
-        if !is_named_so {
+        if manifest.run != *run || manifest.own_name() != *run {
             self.report(&directory, MANIFEST_FILE, "it is another run's");
         }
         let files = manifest.notices.iter().chain(&manifest.held);
@@ -112,14 +111,15 @@ impl Verification {
         held: Option<&Directory>,
         facts: &[NoticeFacts],
     ) -> Result<(), SpoolError> {
-        let directory = match held {
-            Some(held) => held.find(run.as_str())?,
-            None => None,
+        let Some(held) = held else { return Ok(()) };
+        let directory = match held.find(run.as_str())? {
+            Some(directory) => Some(directory),
+            None => held.find(decided(run))?,
         };
-        match (directory, held) {
-            (Some(directory), _) => self.held += self.look_at_files(&directory, facts, Files::Held)?,
-            (None, Some(held)) if !facts.is_empty() => self.report(held, run.as_str(), "it is missing"),
-            _ => {}
+        match directory {
+            Some(directory) => self.held += self.look_at_files(&directory, facts, Files::Held)?,
+            None if !facts.is_empty() => self.report(held, run.as_str(), "it is missing"),
+            None => {}
         }
         Ok(())
     }
