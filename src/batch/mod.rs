@@ -13,6 +13,7 @@ mod output;
 mod preview;
 mod setup;
 mod spool;
+mod trace;
 
 pub use failure::Failure;
 pub use held::{DecisionRequest, Goal, HeldBy, HeldPlace, SelectionWords, held_decide, held_list, held_show};
@@ -22,3 +23,4 @@ pub use match_dumps::{MatchRequest, match_dumps};
 pub use preview::{PreviewRequest, preview};
 pub use setup::{ReadingWords, Setup, check_config};
 pub use spool::{SpoolPlace, spool_done, spool_fail, spool_prune, spool_status, spool_take, spool_verify};
+pub use trace::spool_trace;

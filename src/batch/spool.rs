@@ -16,7 +16,7 @@ pub struct SpoolPlace {
 }
 
 impl SpoolPlace {
-    fn path(&self) -> Result<PathBuf, Failure> {
+    pub(super) fn path(&self) -> Result<PathBuf, Failure> {
         if let Some(spool) = &self.spool {
             return Ok(spool.clone());
         }

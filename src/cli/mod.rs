@@ -330,6 +330,20 @@ enum SpoolCommand {
         #[command(flatten)]
         spool: SpoolArgs,
     },
+    /// Tell every alert about an address or prefix, for an owner, or of one id, and what became of it; exit 1 if none
+    ///
+    /// States: new, claimed, done, failed, retired, held, released, discarded.
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// What is sought
+        #[arg(value_name = "ADDRESS|PREFIX|OWNER|ALERT_ID")]
+        sought: String,
+    },
     /// Retire old runs of which all was sent and nothing is held; that their dumps were published stays known
     Prune {
         #[command(flatten)]
@@ -339,6 +353,13 @@ enum SpoolCommand {
         older_than: u16,
     },
 }
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  dijkwacht spool trace 192.0.2.1                         who was told of it, when, and was it sent
+  dijkwacht spool trace 2001:db8::/32 --json | jq -r .state
+  dijkwacht spool trace school                            all that an organisation was told
+  dijkwacht spool trace 66bb29f5-731e-5008-8c71-c345897ccd3a";
 
 #[derive(Args)]
 #[command(after_help = SERVE_HELP)]
@@ -550,6 +571,7 @@ fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
         SpoolCommand::Fail { spool, claim } => batch::spool_fail(&place(spool), &claim),
         SpoolCommand::Status { spool, json } => batch::spool_status(&place(spool), json),
         SpoolCommand::Verify { spool } => batch::spool_verify(&place(spool)),
+        SpoolCommand::Trace { spool, json, sought } => batch::spool_trace(&place(spool), &sought, json),
         SpoolCommand::Prune { spool, older_than } => batch::spool_prune(&place(spool), older_than),
     }
 }

@@ -180,6 +180,15 @@ impl Held {
         Ok(decisions)
     }
 
+    /// All decisions, each with the run that it is about.
+    pub(super) fn all_decisions(&self) -> Result<Vec<(RunName, Decision)>, SpoolError> {
+        let mut all = Vec::new();
+        for run in self.decisions.keys() {
+            all.extend(self.decisions(run)?.into_iter().map(|(decision, _)| (run.clone(), decision)));
+        }
+        Ok(all)
+    }
+
     /// A committed run's manifest, and when it was published.
     pub fn manifest(&self, run: &RunName) -> Result<Option<(Manifest, Moment)>, SpoolError> {
         if let Some(directory) = self.new.find(run.as_str())?

@@ -78,6 +78,7 @@ mod stage;
 mod status;
 mod survey;
 mod tally;
+mod trace;
 mod verify;
 
 pub use claim::{Acknowledgement, Claim, Claims};
@@ -100,4 +101,5 @@ pub use recover::Recovered;
 pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
 pub use status::{Status, status};
 pub use survey::{Depths, Survey, Waiting};
+pub use trace::{Sought, Trace, TraceState, Traced, trace};
 pub use verify::{PROBLEMS_MAX, Problem, Verification, verify};
