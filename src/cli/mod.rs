@@ -53,6 +53,8 @@ enum Command {
     Lookup(LookupArgs),
     /// Show how a dump would be read, and its first five alerts; writes nothing
     Preview(PreviewArgs),
+    /// Explain one alert, or a raw record: each step from its bytes to its recipient
+    Explain(ExplainArgs),
     /// Take, acknowledge and check published runs
     #[command(subcommand)]
     Spool(SpoolCommand),
@@ -277,6 +279,48 @@ struct PreviewArgs {
     dump: PathBuf,
 }
 
+#[derive(Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+struct ExplainArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    #[command(flatten)]
+    register: RegisterArgs,
+    /// The dump that the alert is from, where it is not in the inbox's done or failed
+    #[arg(long, value_name = "FILE")]
+    dump: Option<PathBuf>,
+    /// Feed that a raw record belongs to
+    #[arg(long, value_name = "NAME")]
+    feed: Option<String>,
+    /// Format of a raw record, where not by content
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Read a field of a raw record from this column, or dotted path in JSON; repeatable
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// What is wrong, for a raw record that does not say it
+    #[arg(long, value_name = "NAME")]
+    identifier: Option<String>,
+    /// The moment that counts as now for a raw record; default: the start
+    #[arg(long, value_name = "TIME")]
+    run_time: Option<String>,
+    /// Print one JSON document, or one a finding
+    #[arg(long)]
+    json: bool,
+    /// Alert; without one, raw records on standard input are explained, after their header where the format has one
+    #[arg(value_name = "ALERT_ID")]
+    alert_id: Option<String>,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+What an answer in full would need and is not at hand (the dump, the index that decided) is told as what it lacks.
+
+Examples:
+  dijkwacht explain 66bb29f5-731e-5008-8c71-c345897ccd3a
+  dijkwacht explain --dump /archive/2026-11-22-scan_rdp-nl.csv.gz 66bb29f5-731e-5008-8c71-c345897ccd3a
+  sed -n '1p;4711p' list.csv | dijkwacht explain --feed partner --index owners.dwi
+  jq -c 'select(.ip_str == \"192.0.2.1\")' scan.json | dijkwacht explain --feed shodan --format shodan";
+
 /// Where the spool is.
 #[derive(Args)]
 struct SpoolArgs {
@@ -430,6 +474,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Index(command) => run_index(command),
         Command::Lookup(args) => run_lookup(args),
         Command::Preview(args) => run_preview(args),
+        Command::Explain(args) => run_explain(args),
         Command::Spool(command) => run_spool(command),
         Command::Held(command) => held::run(command),
         Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
@@ -522,6 +567,18 @@ fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
         reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding),
         run_time: args.run_time,
         dump: args.dump,
+    })
+}
+
+fn run_explain(args: ExplainArgs) -> Result<u8, Failure> {
+    batch::explain(&batch::ExplainRequest {
+        setup: setup(args.spool.config, args.register),
+        spool: args.spool.spool,
+        reading: reading(args.feed, args.format, args.map, args.identifier, None),
+        run_time: args.run_time,
+        dump: args.dump,
+        json: args.json,
+        alert_id: args.alert_id,
     })
 }
 

@@ -21,13 +21,10 @@ pub(super) struct Decider<'a> {
 
 impl Decider<'_> {
     pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
-        let (claims, inside): (Vec<Claim>, Vec<Claim>) = match finding.subject {
-            None => return Decision::Unmatched,
-            Some(Subject::Address(address)) => (self.finder.covering(address).collect(), Vec::new()),
-            Some(Subject::Prefix(prefix)) => {
-                (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
-            }
-        };
+        if finding.subject.is_none() {
+            return Decision::Unmatched;
+        }
+        let (claims, inside) = self.claims(finding);
         let case = Case {
             claims: &claims,
             inside: &inside,
@@ -39,8 +36,23 @@ impl Decider<'_> {
         decide(&case, self.index)
     }
 
+    /// The registrations that hold what a finding is about, and of a prefix those inside it.
+    pub(super) fn claims(&self, finding: &Finding<'_>) -> (Vec<Claim>, Vec<Claim>) {
+        match finding.subject {
+            None => (Vec::new(), Vec::new()),
+            Some(Subject::Address(address)) => (self.finder.covering(address).collect(), Vec::new()),
+            Some(Subject::Prefix(prefix)) => {
+                (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
+            }
+        }
+    }
+
     pub(super) fn ids(&self, finding: &Finding<'_>, owner: u32) -> Ids {
         alert::ids(&self.context, finding, self.index.owner(OwnerIx(owner)).id)
+    }
+
+    pub(super) fn finding_id(&self, finding: &Finding<'_>) -> uuid::Uuid {
+        alert::ids(&self.context, finding, "").finding
     }
 
     /// What the sorter compares ids by.

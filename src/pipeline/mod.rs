@@ -13,12 +13,14 @@ mod group;
 mod judge;
 mod preview;
 mod render;
+mod replay;
 mod report;
 mod run;
 mod sort;
 mod wide;
 
 pub use preview::{PREVIEW_ALERTS, Preview, preview};
+pub use replay::{Replay, Replayed, ReplayedLine, replay_head, replay_record};
 pub use report::{Books, BySeverity, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
 pub use run::run;
 pub use sort::MATCHES_IN_MEMORY_MAX;
