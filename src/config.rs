@@ -63,6 +63,24 @@ pub struct Config {
     pub log: LogFormat,
     /// How long an alert may wait for a person.
     pub overdue: Overdue,
+    /// How long what is done with is kept.
+    pub keep_days: KeepDays,
+}
+
+/// How many days each kind of thing is kept; `None`: for good. What waits for a person is kept until it is decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepDays {
+    /// Dumps in the inbox's `done`, after they came there.
+    pub dumps: Option<u16>,
+    /// Dumps in the inbox's `failed`, and why they are there.
+    pub rejects: Option<u16>,
+    /// Notices, after they were published, once all are sent.
+    pub notices: Option<u16>,
+    /// What was held, after the last decision about it.
+    pub held: Option<u16>,
+    /// That a run was published.
+    pub manifests: Option<u16>,
 }
 
 /// Days that an alert may wait for a person before it is overdue, by its severity.
@@ -284,6 +302,7 @@ struct Written {
     limits: WrittenLimits,
     log: WrittenLog,
     held: WrittenHeld,
+    retention: KeepDays,
 }
 
 #[derive(Deserialize, Default)]
@@ -377,6 +396,7 @@ impl Written {
             intake,
             log: self.log.format,
             overdue: self.held.check()?,
+            keep_days: self.retention,
             sources: self.register.sources.into_iter().map(under).collect(),
             index: self.register.index.map(under),
             inbox: self.inbox.path.map(under),

@@ -388,15 +388,54 @@ enum SpoolCommand {
         #[arg(value_name = "ADDRESS|PREFIX|OWNER|ALERT_ID")]
         sought: String,
     },
-    /// Retire old runs of which all was sent and nothing is held; that their dumps were published stays known
+    /// Retire old runs of which all was sent and nothing is held, and what else the retention lets go
+    ///
+    /// That their dumps were published stays known, unless [retention] manifests says how long. What waits for a person is never
+    /// pruned.
+    #[command(after_help = PRUNE_EXAMPLES)]
     Prune {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Only runs that were published so many days ago, or earlier
+        /// Only runs that were published so many days ago, or earlier; default: [retention] notices
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=36_500))]
-        older_than: u16,
+        older_than: Option<u16>,
+    },
+    /// Forget what the spool holds for an owner or about an address; that something is gone stays counted
+    #[command(after_help = FORGET_EXAMPLES)]
+    Forget {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// All that is for this owner
+        #[arg(long, value_name = "OWNER", conflicts_with = "address")]
+        owner: Option<String>,
+        /// All that is about this address, or about addresses of this prefix
+        #[arg(long, value_name = "ADDRESS|PREFIX")]
+        address: Option<String>,
+        /// Why: kept with the count
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+        /// Who says so: kept with the count
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
 }
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  dijkwacht spool prune --spool spool --older-than 90
+  dijkwacht spool prune                                   as [retention] of the configuration says";
+
+const FORGET_EXAMPLES: &str = "\
+Interrupted anywhere, it is gone on with by the next forget, prune, match or serve. Dumps, the register, its indexes and what
+mailers keep are not touched; alert ids, which are hashes, stay in decisions.
+
+Examples:
+  dijkwacht spool forget --owner school --because 'request 2026-17, article 17' --by 'P. Officer'
+  dijkwacht spool forget --address 192.0.2.1 --because 'request 2026-18'
+  dijkwacht spool verify                                  says what was forgotten";
 
 const TRACE_EXAMPLES: &str = "\
 Examples:
@@ -630,6 +669,10 @@ fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
         SpoolCommand::Verify { spool } => batch::spool_verify(&place(spool)),
         SpoolCommand::Trace { spool, json, sought } => batch::spool_trace(&place(spool), &sought, json),
         SpoolCommand::Prune { spool, older_than } => batch::spool_prune(&place(spool), older_than),
+        SpoolCommand::Forget { spool, owner, address, because, by, json } => {
+            let place = place(spool);
+            batch::spool_forget(&batch::ForgetRequest { place, owner, address, because, by, json })
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //!   cur/<run>.<sender>/                   a claim, made by a mailer with mkdir
 //!   done/ failed/                         claims that were acknowledged
 //!   runs/<run>.json                       manifests of retired runs: that a dump was published is remembered
+//!   forgetting.json                       what is being forgotten, until it is
 //!   lock                                  held around a commit, around recovery, and while a stage is made
 //! ```
 //!
@@ -26,7 +27,8 @@
 //! 2. What is in `new` outlives a power failure, as far as the disk is honest.
 //! 3. A dump is published once under a label, however many publishers try, at once or after a crash.
 //! 4. Whatever stops a publisher, wherever: the next start cleans up, and doing the run again publishes it.
-//! 5. What is published is not touched again by a publisher.
+//! 5. What is published is not touched again by a publisher; only [`prune`](Spool::prune) and [`forget`](Spool::forget) do, on
+//!    the retention's or a person's word.
 //! 6. Nothing inside the spool is reached through a symbolic link: a mailer, who may write in `cur`, `done` and `failed`
 //!    only, can lead us nowhere.
 //!
@@ -63,13 +65,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arrived;
 mod claim;
 mod directory;
 mod error;
+mod forget;
 mod held;
 mod inbox;
 mod layout;
 mod manifest;
+mod manifests;
 mod names;
 mod prune;
 mod publish;
@@ -81,8 +86,10 @@ mod tally;
 mod trace;
 mod verify;
 
+pub use arrived::prune_arrived;
 pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
+pub use forget::{Forget, Forgotten};
 pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
 pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions, check_groups};
@@ -91,11 +98,12 @@ pub use manifest::{
     PublishedCounts, Recipient, RecipientChange, RunFacts, SENDER_MANIFEST_VERSION, SenderManifest,
     SenderNotice, Tombstone, Word,
 };
+pub use manifests::Manifests;
 pub use names::{
     ClaimName, ContentHash, FEED_BYTES_MAX, FeedName, LABEL_BYTES_MAX, Label, NameError, OWNER_ID_BYTES_MAX,
     RunName, SENDER_BYTES_MAX, Sender,
 };
-pub use prune::Pruned;
+pub use prune::{Pruned, Retention};
 pub use publish::{Publication, StagedRun};
 pub use recover::Recovered;
 pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
