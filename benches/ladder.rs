@@ -22,7 +22,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dijkwacht::index::{Finder, Index};
 use dijkwacht::matcher::CHUNK_BYTES;
 use dijkwacht::net::{Address, Prefix};
-use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role};
+use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use dijkwacht::scan::{
     FORMATS, Filter, Findings, Format, FormatOptions, Head, KeyKinds, Keys, Sink, Subject, Tally, Window,
 };
@@ -62,11 +62,12 @@ fn register(rng: &mut Rng) -> Register {
         verified: None,
         valid_from: None,
         valid_until: None,
+        scope: Scope::Stated,
         source: 0,
         line: 0,
     });
     let registrations = registrations.collect();
-    Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()] }
+    Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()], ..Register::default() }
 }
 
 /// A filter that asks no more than its rung does.

@@ -15,7 +15,7 @@ use criterion::{
 };
 use dijkwacht::index::Index;
 use dijkwacht::net::{Address, Prefix, Range};
-use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role};
+use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
 use poptrie::Poptrie;
 use prefix_trie::PrefixMap;
@@ -142,6 +142,7 @@ fn register(registrations: usize, v6: bool) -> Register {
         verified: None,
         valid_from: None,
         valid_until: None,
+        scope: Scope::Stated,
         source: 0,
         line,
     });
@@ -149,6 +150,7 @@ fn register(registrations: usize, v6: bool) -> Register {
         registrations: registrations.collect(),
         owners: owners.collect(),
         sources: vec!["bench.csv".into()],
+        ..Register::default()
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dijkwacht::index::{Finder, Index};
 use dijkwacht::net::{Address, Prefix};
-use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role};
+use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use dijkwacht::scan::{
     Description, FORMATS, Filter, Findings, Format, FormatOptions, Frame, Head, KeyKinds, Keys, Reject, Sink,
     Subject, Tally, Window,
@@ -51,11 +51,12 @@ fn register(rng: &mut Rng) -> Register {
         verified: None,
         valid_from: None,
         valid_until: None,
+        scope: Scope::Stated,
         source: 0,
         line: 0,
     });
     let registrations = registrations.collect();
-    Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()] }
+    Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()], ..Register::default() }
 }
 
 /// The index as the matcher asks it.

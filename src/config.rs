@@ -16,7 +16,7 @@
 use crate::alert::{Severity, is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::pipeline::FeedFacts;
-use crate::policy::{Office, SenderName, Senders, Tlp};
+use crate::policy::{Copies, LinkMode, Notify, Office, SenderName, Senders, Tlp};
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
 use crate::spool::Sender;
@@ -57,6 +57,8 @@ pub struct Config {
     pub feeds: BTreeMap<String, Feed>,
     /// Who warns whom, from when.
     pub senders: Senders,
+    /// Who else is told, where a feed says nothing of it.
+    pub copies: Copies,
     /// Limits on dumps.
     pub limits: Limits,
     /// How the daemon writes its log.
@@ -182,6 +184,10 @@ pub struct Feed {
     pub encoding: Option<Encoding>,
     /// How it writes times.
     pub time_style: Option<Arc<TimeStyle>>,
+    /// Whether network owners hear what users are told.
+    pub notify: Option<Notify>,
+    /// What link organisations are told.
+    pub link_mode: Option<LinkMode>,
 }
 
 /// Limits on what is read.
@@ -299,6 +305,7 @@ struct Written {
     metrics: WrittenMetrics,
     feeds: BTreeMap<String, WrittenFeed>,
     senders: Vec<BTreeMap<String, WrittenSender>>,
+    policy: WrittenPolicy,
     limits: WrittenLimits,
     log: WrittenLog,
     held: WrittenHeld,
@@ -351,6 +358,13 @@ struct WrittenMetrics {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+struct WrittenPolicy {
+    notify: Option<String>,
+    link_mode: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
 struct WrittenLimits {
     record_bytes_max: Option<usize>,
     decompressed_bytes_max: Option<u64>,
@@ -373,6 +387,8 @@ struct WrittenFeed {
     encoding: Option<String>,
     time_format: Option<String>,
     time_zone: Option<String>,
+    notify: Option<String>,
+    link_mode: Option<String>,
 }
 
 /// A day or a sender's name.
@@ -405,6 +421,7 @@ impl Written {
             metrics_listen: self.metrics.listen,
             feeds: self.feeds.into_iter().map(check_feed).collect::<Result<_, _>>()?,
             senders: check_senders(self.senders)?,
+            copies: self.policy.check().map_err(|problem| format!("[policy]: {problem}"))?,
             limits: Limits {
                 record_bytes_max: self.limits.record_bytes_max.unwrap_or(limits.record_bytes_max),
                 decompressed_bytes_max: self
@@ -429,6 +446,26 @@ impl WrittenHeld {
         }
         Ok(overdue)
     }
+}
+
+impl WrittenPolicy {
+    fn check(&self) -> Result<Copies, String> {
+        let notify = self.notify.as_deref().map(read_notify).transpose()?;
+        let link_mode = self.link_mode.as_deref().map(read_link_mode).transpose()?;
+        Ok(Copies { notify: notify.unwrap_or_default(), link_mode: link_mode.unwrap_or_default() })
+    }
+}
+
+fn read_notify(word: &str) -> Result<Notify, String> {
+    Notify::ALL.into_iter().find(|notify| notify.as_str() == word).ok_or_else(|| {
+        format!("notify is \"first\" or \"user-and-network\", not \"{}\"", show(word.as_bytes(), 64))
+    })
+}
+
+fn read_link_mode(word: &str) -> Result<LinkMode, String> {
+    LinkMode::ALL.into_iter().find(|mode| mode.as_str() == word).ok_or_else(|| {
+        format!("link_mode is \"off\", \"copy\" or \"instead\", not \"{}\"", show(word.as_bytes(), 64))
+    })
 }
 
 impl WrittenInbox {
@@ -484,6 +521,8 @@ fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, String> {
         finding: written.finding,
         encoding: written.encoding.map(|encoding| read_encoding(&encoding)).transpose()?,
         time_style: read_time_style(written.time_format, written.time_zone)?,
+        notify: written.notify.as_deref().map(read_notify).transpose()?,
+        link_mode: written.link_mode.as_deref().map(read_link_mode).transpose()?,
     })
 }
 
@@ -622,9 +661,13 @@ impl Feed {
     }
 
     /// What a run is told about it.
-    pub fn facts(self, limits: &Limits) -> FeedFacts {
+    pub fn facts(self, config: &Config) -> FeedFacts {
         FeedFacts {
-            options: self.format_options(limits),
+            options: self.format_options(&config.limits),
+            copies: Copies {
+                notify: self.notify.unwrap_or(config.copies.notify),
+                link_mode: self.link_mode.unwrap_or(config.copies.link_mode),
+            },
             format: self.format,
             encoding: self.encoding,
             label: self.label,

@@ -195,19 +195,27 @@ const HOST_TEXT_BYTES_MAX: usize = 64 * 1024;
 /// assert_eq!(host_name("[2001:db8::1]"), None);
 /// ```
 pub fn host_name(text: &str) -> Option<String> {
+    with_host(text, str::to_owned)
+}
+
+/// Hands the host name of a text, as [`host_name`] gives it, to `look`. Allocates for names in other scripts only.
+pub fn with_host<R>(text: &str, look: impl FnOnce(&str) -> R) -> Option<R> {
     if text.len() > HOST_TEXT_BYTES_MAX {
         return None;
     }
     let host = host_of(text.trim_ascii())?;
-    let mut host = match host.is_ascii() && !has_a_label(host) {
-        true => host.to_owned(),
-        false => idna::domain_to_ascii(host).ok()?,
-    };
-    host.make_ascii_lowercase();
-    if host.ends_with('.') {
-        host.pop();
+    if !host.is_ascii() || has_a_label(host) {
+        let host = idna::domain_to_ascii(host).ok()?.to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        return is_host(host).then(|| look(host));
     }
-    is_host(&host).then_some(host)
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let mut lower = [0; HOST_BYTES_MAX];
+    let lower = lower.get_mut(..host.len())?;
+    lower.copy_from_slice(host.as_bytes());
+    lower.make_ascii_lowercase();
+    let host = std::str::from_utf8(lower).ok()?;
+    is_host(host).then(|| look(host))
 }
 
 /// The part of a URL, `host:port`, `user@host` or bare name that should be the host.

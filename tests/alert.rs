@@ -5,9 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use dijkwacht::alert::{
-    self, Alert, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX,
+    self, Alert, Background, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts,
+    TEXT_CHARS_MAX,
 };
-use dijkwacht::index::{Claim, OwnerIx};
+use dijkwacht::index::{Claim, ClaimKey, OwnerIx, Registered};
 use dijkwacht::moment::{Moment, TimeText, read_time};
 use dijkwacht::net::{Address, Asn, Prefix, Range};
 use dijkwacht::policy::{Hold, Line, Rule, SenderName, Tlp};
@@ -62,14 +63,18 @@ fn line(range: &str) -> Line {
         registration: 7,
         owner: OwnerIx(3),
         role: Role::User,
-        range: Range::read(range.as_bytes()).unwrap(),
+        key: ClaimKey::Range(Range::read(range.as_bytes()).unwrap()),
         valid_from: None,
         valid_until: None,
         verified: None,
         source: 1,
         line: 99,
     };
-    Line { owner: OwnerIx(3), rule: Rule::UserPrefix, claim }
+    Line { owner: OwnerIx(3), rule: Rule::UserPrefix, claim, member: None }
+}
+
+fn registered(line: &Line) -> Registered<'static> {
+    Registered::Range(line.claim.key.range().unwrap())
 }
 
 fn finding() -> Finding<'static> {
@@ -97,7 +102,18 @@ fn write(
     alert::write_line(
         &mut out,
         &context,
-        &Alert { finding, record: 12, line: &line, hold, recipient: &recipient, ids: &ids, also },
+        &Alert {
+            finding,
+            record: 12,
+            line: &line,
+            registered: registered(&line),
+            member: None,
+            background: Background::default(),
+            hold,
+            recipient: &recipient,
+            ids: &ids,
+            also,
+        },
     );
     out
 }
@@ -340,9 +356,12 @@ fn the_least_line_has_no_empty_values() {
     let ids = alert::ids(&context, &least, "x");
     let mut out = Vec::new();
     let alert = Alert {
+        background: Background::default(),
         finding: &least,
         record: 1,
         line: &line("::/0"),
+        registered: registered(&line("::/0")),
+        member: None,
         hold: None,
         recipient: &recipient,
         ids: &ids,
@@ -396,9 +415,12 @@ fn what_intelmq_refuses_is_under_extra() {
     let (line, recipient) = (line("0.0.0.0/8"), recipient());
     let mut out = Vec::new();
     let alert = Alert {
+        background: Background::default(),
         finding: &odd,
         record: 1,
         line: &line,
+        registered: registered(&line),
+        member: None,
         hold: None,
         recipient: &recipient,
         ids: &ids,
@@ -723,9 +745,12 @@ fn hostile_lines(count: usize, seed: u64, mut each: impl FnMut(&Finding<'_>, &[u
         let context = Context::new(&facts);
         let ids = alert::ids(&context, &finding, "school");
         let alert = Alert {
+            background: Background::default(),
             finding: &finding,
             record: record as u64,
             line: &line,
+            registered: registered(&line),
+            member: None,
             hold,
             recipient: &recipient,
             ids: &ids,

@@ -301,8 +301,15 @@ impl<'a> Cells<'a> {
         std::str::from_utf8(self.bytes(meaning)).ok().filter(|text| !text.is_empty())
     }
 
+    /// The first that is no address.
     fn stated(&self) -> Option<&'a str> {
-        (0..3).find_map(|rank| self.text(Meaning::Stated(rank)))
+        let names = (0..3).filter_map(|rank| self.text(Meaning::Stated(rank)));
+        names.into_iter().find(|name| !matches!(tell_host(name), Ok(Some(_))))
+    }
+
+    /// The address, and its port, in the place of the first name.
+    fn stand_in(&self) -> Result<Option<(String, Option<u16>)>, Reject> {
+        (0..3).find_map(|rank| self.text(Meaning::Stated(rank))).map_or(Ok(None), tell_host)
     }
 
     fn is_hostname_shown(&self) -> bool {
@@ -318,6 +325,32 @@ impl<'a> Cells<'a> {
             digits.bytes().all(|b| b.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
         digits.parse().ok().filter(|&asn| plain && asn != 0)
     }
+}
+
+/// The address that is the host of a URL or `host:port`, and the port.
+fn tell_host(text: &str) -> Result<Option<(String, Option<u16>)>, Reject> {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(|c| "/?#".contains(c)).map_or(text.len(), |at| start + at);
+    let authority = &text[start..end];
+    if authority.contains('\\') {
+        return Err(Reject::Address);
+    }
+    let host = &authority[authority.rfind('@').map_or(0, |at| at + 1)..];
+    if let Some(ip) = tell_ip(host) {
+        return Ok(Some((ip.to_string(), None)));
+    }
+    let (host, port) = match host.rfind(':') {
+        Some(colon) if host.starts_with('[') == host[..colon].ends_with(']') => {
+            (&host[..colon], Some(&host[colon + 1..]))
+        }
+        _ => (host, None),
+    };
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let ip = match inside {
+        Some(host) => tell_ip(host),
+        None => tell_ip(host).filter(|_| !host.contains(':')),
+    };
+    Ok(ip.map(|ip| (ip.to_string(), port.and_then(|port| tell_port(port).flatten()))))
 }
 
 /// The key fields; `Err` is their reject. In words: subject, stated, shown, AS number.
@@ -356,7 +389,10 @@ fn tell_keys(case: &Case, fields: &[Vec<u8>], kinds: KeyKinds) -> Result<KeyWord
     // Columns that were not wanted may be missing: they are not looked at below either.
     let has = |meaning| wanted.contains(&meaning);
     let subject = match cells.bytes(Address) {
-        b"" => None,
+        b"" => match has(Stated(0)) {
+            true => cells.stand_in()?.map(|(address, _)| address),
+            false => None,
+        },
         text => Some(tell_subject(text, case.is_endpoint)?.0),
     };
     let stated = if has(Stated(0)) { cells.stated() } else { None };
@@ -406,7 +442,10 @@ fn tell_findings(case: &Case, fields: &[Vec<u8>]) -> Outcome {
     }
     let cells = Cells { case, fields };
     let subject = match cells.bytes(M::Address) {
-        b"" => None,
+        b"" => match cells.stand_in() {
+            Ok(subject) => subject,
+            Err(reject) => return Outcome::Rejected(reject),
+        },
         text => match tell_subject(text, case.is_endpoint) {
             Ok(subject) => Some(subject),
             Err(reject) => return Outcome::Rejected(reject),
@@ -888,6 +927,10 @@ const NAMES: &[&str] = &[
     "theirs.example",
     "a@ours.example",
     "192.0.2.1",
+    "http://203.0.113.7:8080/x",
+    "https://[2001:db8::5]/",
+    "203.0.113.9:0",
+    "https://203.0.113.1\\@theirs.example/",
 ];
 const TAGS: &[&str] =
     &["", "rdp", "cve-2024-7399;cve-2025-4632", "CVE-2024-1; iot ;;x", "ssl-poodle;Cve-2014-3566"];

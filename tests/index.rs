@@ -8,7 +8,7 @@ use std::path::Path;
 use dijkwacht::index::{Claim, Coverage, Difference, Index, OpenError, naive};
 use dijkwacht::moment::Day;
 use dijkwacht::net::{Address, Asn, Family, Prefix, Range, special_blocks, special_exceptions};
-use dijkwacht::register::{Constituency, Key, Owner, OwnerId, Register, Registration, Role};
+use dijkwacht::register::{Constituency, Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
 
 /// What two claims are compared by: all but the numbers that differ between register and index.
@@ -25,7 +25,7 @@ fn told_by_index(index: &Index, claim: Claim) -> Told {
     (
         id,
         claim.role,
-        claim.range,
+        claim.key.range().expect("only ranges hold addresses"),
         [claim.valid_from, claim.valid_until, claim.verified],
         claim.source,
         claim.line,
@@ -93,7 +93,17 @@ fn owner(id: &str, source: u16, line: u32, organisation: u32) -> Owner {
 
 fn row(owner: u32, range: Range, role: Role, source: u16, line: u32) -> Registration {
     let key = Key::Range(range);
-    Registration { owner, key, role, verified: None, valid_from: None, valid_until: None, source, line }
+    Registration {
+        owner,
+        key,
+        role,
+        verified: None,
+        valid_from: None,
+        valid_until: None,
+        scope: Scope::Stated,
+        source,
+        line,
+    }
 }
 
 fn range(text: &str) -> Range {
@@ -102,8 +112,7 @@ fn range(text: &str) -> Range {
 
 /// A register of rows `owner range role source:line`, owners in order of appearance, none united.
 fn register(rows: &[(&str, &str, Role, u16, u32)]) -> Register {
-    let mut register =
-        Register { owners: vec![], registrations: vec![], sources: vec!["a.csv".into(), "b.csv".into()] };
+    let mut register = Register { sources: vec!["a.csv".into(), "b.csv".into()], ..Register::default() };
     for &(id, text, role, source, line) in rows {
         let position =
             register.owners.iter().position(|owner| owner.id.as_str() == id).unwrap_or_else(|| {
@@ -189,8 +198,8 @@ fn random_day(rng: &mut Rng) -> Option<Day> {
 fn random_register(rng: &mut Rng) -> Register {
     let owners = rng.u32(1..12);
     let sources = rng.u16(1..4);
-    let mut register = Register { owners: vec![], registrations: vec![], sources: vec![] };
-    register.sources = (0..sources).map(|source| format!("source-{source}.csv")).collect();
+    let sources_named = (0..sources).map(|source| format!("source-{source}.csv")).collect();
+    let mut register = Register { sources: sources_named, ..Register::default() };
     for position in 0..owners {
         let organisation = if position > 0 && rng.u8(..) < 64 { rng.u32(..position) } else { position };
         let organisation =
@@ -529,6 +538,7 @@ fn domains_and_as_numbers_are_kept_with_their_terms() {
             verified: day,
             valid_from: None,
             valid_until: day,
+            scope: Scope::Stated,
             source,
             line,
         });
@@ -545,6 +555,91 @@ fn domains_and_as_numbers_are_kept_with_their_terms() {
         (4, 1, 0, 2, 1)
     );
     assert_eq!(index.source_name(asn.source), "b.csv");
+}
+
+/// A host name of few labels, all of which may be registered.
+fn toy_host(random: &mut fastrand::Rng, labels: usize) -> String {
+    let label = ["a", "b", "ab", "x-1"];
+    let labels: Vec<&str> = (0..labels).map(|_| label[random.usize(..label.len())]).collect();
+    labels.join(".")
+}
+
+/// Random domains and AS numbers, several owners, sources and lines of each.
+fn register_of_names(random: &mut fastrand::Rng, most: usize) -> Register {
+    let mut register = register(&[("one", "91.192.0.0/24", Role::User, 0, 1)]);
+    register.owners.extend(self::register(&[("two", "91.192.1.0/24", Role::User, 0, 1)]).owners);
+    register.owners[1].organisation = 1;
+    for line in 2..2 + random.usize(0..=most) as u32 {
+        let labels = random.usize(1..=4);
+        let key = match random.u8(..5) {
+            0 => Key::Asn(Asn(64496 + random.u32(..4))),
+            _ => Key::Domain(toy_host(random, labels)),
+        };
+        register.registrations.push(Registration {
+            owner: random.u32(..2),
+            key,
+            role: Role::ALL[random.usize(..3)],
+            verified: None,
+            valid_from: None,
+            valid_until: None,
+            source: random.u16(..2),
+            line: if random.bool() { line } else { 2 },
+        });
+    }
+    register
+}
+
+#[test]
+fn names_and_as_numbers_are_found_as_the_oracle_finds_them() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut found = 0;
+    for round in 0..2_000 {
+        let most = if round % 100 == 0 { 400 } else { 12 };
+        let register = register_of_names(&mut random, most);
+        let index = build(&register);
+        index.verify().unwrap();
+        let finder = index.finder();
+        let told = |claim: &Claim| {
+            let key = index.registered(claim).to_string();
+            (key, index.owner(claim.owner).id.to_owned(), claim.role, claim.source, claim.line)
+        };
+        let expect = |row: &&Registration| {
+            let id = register.owners[row.owner as usize].id.as_str().to_owned();
+            (row.key.to_string(), id, row.role, row.source, row.line)
+        };
+        for _ in 0..60 {
+            let labels = random.usize(1..=6);
+            let host = toy_host(&mut random, labels);
+            let mut expected: Vec<_> = naive::covering_name(&register, &host).iter().map(expect).collect();
+            let mut claims: Vec<_> = finder.covering_name(&host).iter().map(told).collect();
+            assert!(finder.covering_name(&host).is_sorted_by_key(|claim| (
+                claim.key.extent(),
+                claim.source,
+                claim.line
+            )));
+            assert_eq!(finder.holds_name(&host), !expected.is_empty(), "seed {seed}, {host}");
+            found += claims.len();
+            claims.sort();
+            expected.sort();
+            assert_eq!(claims, expected, "seed {seed}, {host}");
+        }
+        for asn in (64495..64501).map(Asn) {
+            let mut expected: Vec<_> = register
+                .registrations
+                .iter()
+                .filter(|row| row.key == Key::Asn(asn))
+                .map(|row| expect(&row))
+                .collect();
+            let mut claims: Vec<_> = finder.claims_of_asn(asn).iter().map(told).collect();
+            assert_eq!(finder.holds_asn(asn), !expected.is_empty());
+            claims.sort();
+            expected.sort();
+            assert_eq!(claims, expected, "seed {seed}, {asn}");
+        }
+    }
+    assert!(found > 10_000, "{found}");
 }
 
 #[test]
@@ -575,7 +670,7 @@ fn owners_stand_by_id_and_united_ones_in_order_of_appearance() {
 
 #[test]
 fn an_empty_register_is_an_index_that_holds_nothing() {
-    let index = build(&Register { owners: vec![], registrations: vec![], sources: vec![] });
+    let index = build(&Register::default());
     assert!(!index.holds(Address::v4(0x5bc0_0001)) && !index.holds(Address::v6(0x2a02 << 112)));
     assert_eq!(index.verify(), Ok(()));
     assert_eq!(Coverage::of(&index), Coverage::default());
@@ -715,6 +810,7 @@ fn reordered(register: &Register, rng: &mut Rng) -> Register {
         owners: order.iter().map(|&old| register.owners[old as usize].clone()).collect(),
         registrations: register.registrations.clone(),
         sources: register.sources.iter().map(|name| format!("/etc/{name}")).collect(),
+        ..Register::default()
     };
     for owner in &mut other.owners {
         owner.organisation = place[owner.organisation as usize];
@@ -881,7 +977,7 @@ fn what_is_no_index_is_told_apart() {
     newer[8] += 1;
     assert!(open_bytes(&newer).unwrap_err().to_string().starts_with("index too new: "));
     // A newer format may be shorter than our header.
-    assert!(matches!(open_bytes(&newer[..12]), Err(OpenError::TooNew { version: 2, .. })));
+    assert!(matches!(open_bytes(&newer[..12]), Err(OpenError::TooNew { version: 3, .. })));
     let mut older = bytes.clone();
     older[8] = 0;
     assert!(matches!(open_bytes(&older), Err(OpenError::TooOld { version: 0, .. })));
@@ -933,6 +1029,7 @@ fn varied_register() -> Register {
             verified: None,
             valid_from: None,
             valid_until: None,
+            scope: Scope::Stated,
             source,
             line,
         });

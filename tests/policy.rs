@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are not seen as tests")]
 
-use dijkwacht::index::{Claim, Index, OwnerIx};
+use dijkwacht::index::{Claim, ClaimKey, Index, OwnerIx};
 use dijkwacht::moment::{Day, Moment};
-use dijkwacht::net::{Address, Range};
-use dijkwacht::policy::{Case, Decision, FUTURE_SECONDS_MAX, Hold, Line, Outcome, Owners, Reason, Rule};
+use dijkwacht::net::{Address, Asn, Range};
+use dijkwacht::policy::{
+    Case, Copies, Decision, Evidence, FUTURE_SECONDS_MAX, Hold, Line, Outcome, Owners, Reason, Rule,
+};
 use dijkwacht::policy::{choose, decide, explain};
 use dijkwacht::register::{ReadOptions, Register, Role};
 
@@ -21,8 +23,23 @@ fn noon(text: &str) -> Moment {
     Moment::from_unix(day(text).start().unix_seconds() + 12 * 3600, 0).unwrap()
 }
 
+/// What a claim holds, counted; a longer domain holds less.
 fn size(claim: &Claim) -> u128 {
-    claim.range.last().bits() - claim.range.first().bits()
+    match claim.key {
+        ClaimKey::Range(range) | ClaimKey::Announced(_, range) => range.last().bits() - range.first().bits(),
+        ClaimKey::Domain { bytes } => 255 - u128::from(bytes),
+        ClaimKey::Asn(_) => 0,
+    }
+}
+
+/// A key in words; of a domain its length.
+fn key_in_words(key: ClaimKey) -> String {
+    match key {
+        ClaimKey::Range(range) => range.to_string(),
+        ClaimKey::Domain { bytes } => format!("domain/{bytes}"),
+        ClaimKey::Asn(asn) => asn.to_string(),
+        ClaimKey::Announced(asn, range) => format!("{asn}@{range}"),
+    }
 }
 
 /// The order in which an index gives claims.
@@ -32,12 +49,12 @@ fn rank(claim: &Claim) -> (u128, u16, u32) {
 
 const ROLES: [Role; 3] = [Role::User, Role::Network, Role::Link];
 
-fn claim(number: u32, owner: u32, role: Role, range: Range, source: u16, valid: [Option<Day>; 2]) -> Claim {
+fn claim(number: u32, owner: u32, role: Role, key: ClaimKey, source: u16, valid: [Option<Day>; 2]) -> Claim {
     Claim {
         registration: number,
         owner: OwnerIx(owner),
         role,
-        range,
+        key,
         verified: None,
         valid_from: valid[0],
         valid_until: valid[1],
@@ -52,6 +69,8 @@ struct Entries {
     has_contact: Vec<bool>,
     /// Numbers in order of appearance.
     appearance: Vec<u32>,
+    /// By number; empty where nobody has any.
+    links: Vec<Vec<u32>>,
 }
 
 impl Owners for Entries {
@@ -67,6 +86,12 @@ impl Owners for Entries {
         let of = move |owner: &&u32| self.organisation[**owner as usize] == organisation.0;
         self.appearance.iter().filter(of).map(|&owner| OwnerIx(owner))
     }
+
+    fn links(&self, owner: OwnerIx) -> Vec<OwnerIx> {
+        self.links
+            .get(owner.0 as usize)
+            .map_or(vec![], |links| links.iter().map(|&link| OwnerIx(link)).collect())
+    }
 }
 
 /// Named owners and registrations, for cases that a person reads.
@@ -74,15 +99,20 @@ struct World {
     names: Vec<String>,
     entries: Entries,
     claims: Vec<Claim>,
+    stated: Vec<Claim>,
+    shown: Vec<Claim>,
+    asn: Vec<Claim>,
     inside: Vec<Claim>,
 }
 
 impl World {
     /// `owners`: names in order of appearance; `name!` has no contact, `name=other` is united with another before it (`name!=other`: both).
-    /// `registrations`: `owner role range source [from..until]`, in order of lines; after `inside:` those inside a prefix.
+    /// `registrations`: `owner role key source [from..until]`, in order of lines; after `inside:` those inside a prefix. A key is a
+    /// range, `stated:example.nl`, `shown:example.nl`, `AS64496`, or `AS64496@range`, which the AS announces.
     fn new(owners: &str, registrations: &str) -> Self {
         let mut names: Vec<String> = Vec::new();
-        let mut entries = Entries { organisation: vec![], has_contact: vec![], appearance: vec![] };
+        let mut entries =
+            Entries { organisation: vec![], has_contact: vec![], appearance: vec![], links: vec![] };
         for word in owners.split_whitespace() {
             let (name, united) = word.split_once('=').unwrap_or((word, ""));
             let has_contact = !name.ends_with('!');
@@ -94,7 +124,15 @@ impl World {
             entries.appearance.push(number);
             names.push(name.to_owned());
         }
-        let mut world = Self { names, entries, claims: vec![], inside: vec![] };
+        let mut world = Self {
+            names,
+            entries,
+            claims: vec![],
+            stated: vec![],
+            shown: vec![],
+            asn: vec![],
+            inside: vec![],
+        };
         let mut is_inside = false;
         for (line, text) in
             (1..).zip(registrations.split('\n').map(str::trim).filter(|text| !text.is_empty()))
@@ -102,10 +140,21 @@ impl World {
             match text {
                 "inside:" => is_inside = true,
                 _ if is_inside => world.inside.push(world.read(line, text)),
-                _ => world.claims.push(world.read(line, text)),
+                _ => {
+                    let claim = world.read(line, text);
+                    let list = match claim.key {
+                        ClaimKey::Domain { .. } if text.contains("stated:") => &mut world.stated,
+                        ClaimKey::Domain { .. } => &mut world.shown,
+                        ClaimKey::Asn(_) => &mut world.asn,
+                        ClaimKey::Range(_) | ClaimKey::Announced(..) => &mut world.claims,
+                    };
+                    list.push(claim);
+                }
             }
         }
-        world.claims.sort_by_key(rank);
+        for list in [&mut world.claims, &mut world.stated, &mut world.shown, &mut world.asn] {
+            list.sort_by_key(rank);
+        }
         world
     }
 
@@ -117,21 +166,41 @@ impl World {
         let (from, until) = validity.first().map_or(("", ""), |days| days.split_once("..").unwrap());
         let source = source.bytes().next().unwrap() - b'a';
         let valid = [Day::read(from.as_bytes()), Day::read(until.as_bytes())];
-        claim(line, owner as u32, role, Range::read(range.as_bytes()).unwrap(), source.into(), valid)
+        claim(line, owner as u32, role, Self::read_key(range), source.into(), valid)
+    }
+
+    fn read_key(text: &str) -> ClaimKey {
+        let range = |text: &str| Range::read(text.as_bytes()).unwrap();
+        if let Some((_, domain)) = text.split_once(':') {
+            return ClaimKey::Domain { bytes: domain.len() as u8 };
+        }
+        match text.split_once('@') {
+            Some((asn, announced)) => {
+                ClaimKey::Announced(Asn::read(asn.as_bytes()).unwrap(), range(announced))
+            }
+            None => Asn::read(text.as_bytes()).map_or_else(|| ClaimKey::Range(range(text)), ClaimKey::Asn),
+        }
+    }
+
+    fn evidence(&self) -> Evidence<'_> {
+        let (address, stated, shown, asn) = (&self.claims, &self.stated, &self.shown, &self.asn);
+        Evidence { address, stated, shown, asn, is_shared: false }
     }
 
     fn show(&self, line: &Line) -> String {
-        format!("{} by {} {}", self.names[line.owner.0 as usize], line.rule, line.claim.range)
+        let name = &self.names[line.owner.0 as usize];
+        format!("{name} by {} {}", line.rule, key_in_words(line.claim.key))
     }
 
     fn case(&self) -> Case<'_> {
         Case {
-            claims: &self.claims,
+            evidence: self.evidence(),
             inside: &self.inside,
             time: Some(noon("2026-11-20")),
             run_time: noon("2026-11-22"),
             unknown_type: false,
             has_identifier: true,
+            copies: Copies::default(),
         }
     }
 
@@ -142,6 +211,7 @@ impl World {
             Decision::Unmatched => "unmatched".to_owned(),
             Decision::Share(_) => lines.join(", "),
             Decision::Hold(hold, _) => format!("{hold}: {}", lines.join(", ")),
+            Decision::ShareWith(_) => format!("all of: {}", lines.join(", ")),
             Decision::Drop(_) | Decision::Except(_) => panic!("{decision:?} is not for this part"),
         }
     }
@@ -406,12 +476,12 @@ fn a_prefix_with_others_inside_is_held_for_each_of_them() {
 #[track_caller]
 fn check_reasons(owners: &str, registrations: &str, expected: &[&str]) {
     let world = World::new(owners, registrations);
-    let (outcome, explanations) = explain(&world.claims, day("2026-11-22"), &world.entries);
-    assert_eq!(outcome, choose(&world.claims, day("2026-11-22"), &world.entries));
+    let (outcome, explanations) = explain(world.evidence(), day("2026-11-22"), &world.entries);
+    assert_eq!(outcome, choose(world.evidence(), day("2026-11-22"), &world.entries));
     let found = explanations.iter().map(|explanation| {
         assert_eq!(explanation.wins, explanation.reason == Reason::Wins);
         let name = &world.names[explanation.claim.owner.0 as usize];
-        format!("{name} {}: {}", explanation.claim.range, explanation.reason)
+        format!("{name} {}: {}", key_in_words(explanation.claim.key), explanation.reason)
     });
     assert_eq!(found.collect::<Vec<_>>(), expected);
 }
@@ -477,9 +547,10 @@ isp,198.18.0.0/15,network,noc@isp.example,,
     let index = Index::build(&register).unwrap();
     let told = |address: &str| {
         let claims: Vec<Claim> = index.covering(Address::read(address.as_bytes()).unwrap()).collect();
-        let line =
-            |line: &Line| format!("{} by {} {}", index.owner(line.owner).id, line.rule, line.claim.range);
-        match choose(&claims, day("2026-11-22"), &index) {
+        let line = |line: &Line| {
+            format!("{} by {} {}", index.owner(line.owner).id, line.rule, index.registered(&line.claim))
+        };
+        match choose(Evidence::of_address(&claims), day("2026-11-22"), &index) {
             Outcome::Winner(winner) => line(&winner),
             other => panic!("{other:?}"),
         }
@@ -503,8 +574,37 @@ mod oracle {
         Mute(Line),
     }
 
-    fn addresses(claim: &Claim) -> BTreeSet<u128> {
-        (claim.range.first().bits()..=claim.range.last().bits()).collect()
+    /// Which evidence a claim is of, by what the finding says.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Of {
+        Stated,
+        Address,
+        Shown,
+        Asn,
+    }
+
+    /// What a claim holds as a set: addresses, or names told apart by the longest domain that holds them.
+    fn held(claim: &Claim) -> BTreeSet<u128> {
+        match claim.key {
+            ClaimKey::Range(range) | ClaimKey::Announced(_, range) => {
+                (range.first().bits()..=range.last().bits()).collect()
+            }
+            ClaimKey::Domain { bytes } => (u128::from(bytes)..=255).collect(),
+            ClaimKey::Asn(_) => BTreeSet::from([0]),
+        }
+    }
+
+    fn is_strictly_inside(inner: &Claim, outer: &Claim) -> bool {
+        let (inner, outer) = (held(inner), held(outer));
+        inner.is_subset(&outer) && inner != outer
+    }
+
+    fn is_prefix(claim: &Claim) -> bool {
+        matches!(claim.key, ClaimKey::Range(_))
+    }
+
+    fn is_announced(claim: &Claim) -> bool {
+        matches!(claim.key, ClaimKey::Announced(..))
     }
 
     fn valid(claim: &Claim, day: Day) -> bool {
@@ -524,16 +624,11 @@ mod oracle {
     }
 
     /// The line of an organisation: its claims of the role as ranked; if those entries have no contact, any that has.
-    fn line_of(claims: &[Claim], entries: &Entries) -> (Line, bool) {
+    fn line_of(claims: &[Claim], rule: Rule, entries: &Entries) -> (Line, bool) {
         let mut ranked = claims.to_vec();
         ranked.sort_by(|one, other| {
             size(one).cmp(&size(other)).then(one.source.cmp(&other.source)).then(one.line.cmp(&other.line))
         });
-        let rule = match ranked[0].role {
-            Role::User => Rule::UserPrefix,
-            Role::Network => Rule::NetworkPrefix,
-            Role::Link => Rule::Link,
-        };
         let mut order: Vec<u32> = ranked.iter().map(|claim| claim.owner.0).collect();
         for &owner in &entries.appearance {
             if entries.organisation[owner as usize] == organisation(&ranked[0], entries) {
@@ -542,58 +637,89 @@ mod oracle {
         }
         let speaking = order.iter().find(|owner| entries.has_contact[**owner as usize]);
         let owner = OwnerIx(*speaking.unwrap_or(&order[0]));
-        (Line { owner, rule, claim: ranked[0] }, speaking.is_some())
+        (Line { owner, rule, claim: ranked[0], member: None }, speaking.is_some())
     }
 
-    fn told(all: &[Claim], day: Day, entries: &Entries) -> Told {
-        let mut left: Vec<Claim> = all.iter().filter(|claim| valid(claim, day)).copied().collect();
+    fn told(all: Evidence<'_>, day: Day, entries: &Entries) -> Told {
+        let lists = [
+            (Of::Stated, all.stated),
+            (Of::Address, all.address),
+            (Of::Shown, all.shown),
+            (Of::Asn, all.asn),
+        ];
+        let mut left: Vec<(Of, Claim)> = Vec::new();
+        for (of, claims) in lists {
+            left.extend(claims.iter().filter(|claim| valid(claim, day)).map(|claim| (of, *claim)));
+        }
         let mut first: Option<Line> = None;
-        loop {
-            let of_role = |role| left.iter().filter(|claim| claim.role == role).copied().collect::<Vec<_>>();
-            let pools = [of_role(Role::User), of_role(Role::Network), of_role(Role::Link)];
-            let Some(pool) = pools.into_iter().find(|pool| !pool.is_empty()) else {
-                return first.map_or(Told::Nobody, Told::Mute);
+        'again: loop {
+            let pool = |of: Of, role: Role, is_it: &dyn Fn(&Claim) -> bool| {
+                let pool =
+                    left.iter().filter(|(one, claim)| *one == of && claim.role == role && is_it(claim));
+                pool.map(|(_, claim)| *claim).collect::<Vec<_>>()
             };
-            let gives_way = |claim: &Claim| {
-                pool.iter().any(|other| {
-                    let (inner, outer) = (addresses(other), addresses(claim));
-                    organisation(other, entries) != organisation(claim, entries)
-                        && inner.is_subset(&outer)
-                        && inner != outer
-                })
-            };
-            let rivals: Vec<Claim> = pool.iter().filter(|claim| !gives_way(claim)).copied().collect();
-            let source = rivals.iter().map(|claim| claim.source).min().unwrap();
-            let deciding: Vec<Claim> = rivals.into_iter().filter(|claim| claim.source == source).collect();
-            let organisations: BTreeSet<u32> =
-                deciding.iter().map(|claim| organisation(claim, entries)).collect();
-            let line = |one: u32| {
-                let own: Vec<Claim> =
-                    pool.iter().filter(|claim| organisation(claim, entries) == one).copied().collect();
-                line_of(&own, entries)
-            };
-            if organisations.len() > 1 {
-                let first_of = |one: &u32| {
-                    deciding.iter().filter(|claim| organisation(claim, entries) == *one).map(rank).min()
+            let any: &dyn Fn(&Claim) -> bool = &|_| true;
+            let (user, network, link) = (Role::User, Role::Network, Role::Link);
+            let networks = pool(Of::Address, network, &is_prefix);
+            // The sentence of the design, part by part.
+            let pools = [
+                (Rule::UserName, pool(Of::Stated, user, any), &[][..]),
+                (Rule::UserPrefix, pool(Of::Address, user, &is_prefix), &[]),
+                (Rule::UserName, pool(Of::Shown, user, any), &[]),
+                (Rule::UserAsn, pool(Of::Address, user, &is_announced), &networks),
+                (Rule::NetworkPrefix, networks.clone(), &[]),
+                (Rule::UserAsn, pool(Of::Address, user, &is_announced), &[]),
+                (Rule::UserAsn, pool(Of::Asn, user, any), &[]),
+                (Rule::NetworkAsn, pool(Of::Address, network, &is_announced), &[]),
+                (Rule::NetworkAsn, pool(Of::Asn, network, any), &[]),
+                (Rule::Link, pool(Of::Stated, link, any), &[]),
+                (Rule::Link, pool(Of::Address, link, any), &[]),
+                (Rule::Link, pool(Of::Shown, link, any), &[]),
+                (Rule::Link, pool(Of::Asn, link, any), &[]),
+            ];
+            for (rule, pool, beaters) in pools {
+                let gives_way = |claim: &Claim| {
+                    pool.iter().chain(beaters).any(|other| {
+                        organisation(other, entries) != organisation(claim, entries)
+                            && is_strictly_inside(other, claim)
+                    })
                 };
-                let mut ordered: Vec<u32> = organisations.into_iter().collect();
-                ordered.sort_by_key(first_of);
-                return Told::Claimants(ordered.into_iter().map(|one| line(one).0).collect());
+                let rivals: Vec<Claim> = pool.iter().filter(|claim| !gives_way(claim)).copied().collect();
+                let Some(source) = rivals.iter().map(|claim| claim.source).min() else { continue };
+                let deciding: Vec<Claim> =
+                    rivals.into_iter().filter(|claim| claim.source == source).collect();
+                let organisations: BTreeSet<u32> =
+                    deciding.iter().map(|claim| organisation(claim, entries)).collect();
+                let line = |one: u32| {
+                    let own: Vec<Claim> =
+                        pool.iter().filter(|claim| organisation(claim, entries) == one).copied().collect();
+                    line_of(&own, rule, entries)
+                };
+                if organisations.len() > 1 {
+                    let first_of = |one: &u32| {
+                        deciding.iter().filter(|claim| organisation(claim, entries) == *one).map(rank).min()
+                    };
+                    let mut ordered: Vec<u32> = organisations.into_iter().collect();
+                    ordered.sort_by_key(first_of);
+                    return Told::Claimants(ordered.into_iter().map(|one| line(one).0).collect());
+                }
+                let winner = *organisations.first().unwrap();
+                match line(winner) {
+                    (line, true) => return Told::One(line),
+                    (line, false) => first = first.or(Some(line)),
+                }
+                left.retain(|(_, claim)| organisation(claim, entries) != winner);
+                continue 'again;
             }
-            let winner = *organisations.first().unwrap();
-            match line(winner) {
-                (line, true) => return Told::One(line),
-                (line, false) => first = first.or(Some(line)),
-            }
-            left.retain(|claim| organisation(claim, entries) != winner);
+            return first.map_or(Told::Nobody, Told::Mute);
         }
     }
 
     /// All holds that apply, then the first of the list.
     pub(super) fn decide(case: &Case<'_>, entries: &Entries) -> Decision {
         let seen = case.time.unwrap_or(case.run_time);
-        let then = told(case.claims, seen.day(), entries);
-        let now = told(case.claims, case.run_time.day(), entries);
+        let then = told(case.evidence, seen.day(), entries);
+        let now = told(case.evidence, case.run_time.day(), entries);
         if then == Told::Nobody && now == Told::Nobody {
             return Decision::Unmatched;
         }
@@ -633,7 +759,13 @@ mod oracle {
             };
             let own: Vec<Claim> = case.inside.iter().filter(own).copied().collect();
             if !own.is_empty() && outer.iter().all(|line| of(line) != *one) {
-                insiders.push(line_of(&own, entries).0);
+                let best = own.iter().min_by_key(|claim| rank(claim)).unwrap();
+                let rule = match best.role {
+                    Role::User => Rule::UserPrefix,
+                    Role::Network => Rule::NetworkPrefix,
+                    Role::Link => Rule::Link,
+                };
+                insiders.push(line_of(&own, rule, entries).0);
             }
         }
         insiders.sort_by_key(|line| rank(&line.claim));
@@ -695,7 +827,8 @@ impl Toy {
             for &role in &self.roles {
                 for &source in &self.sources {
                     for &valid in &self.validities {
-                        claims.extend((0..OWNERS).map(|owner| claim(0, owner, role, range, source, valid)));
+                        let key = ClaimKey::Range(range);
+                        claims.extend((0..OWNERS).map(|owner| claim(0, owner, role, key, source, valid)));
                     }
                 }
             }
@@ -717,7 +850,7 @@ fn all_entries() -> Vec<Entries> {
             for appearance in [[0, 1, 2], [2, 1, 0]] {
                 let has_contact = (0..3).map(|owner| contacts >> owner & 1 == 1).collect();
                 let (organisation, appearance) = (organisation.to_vec(), appearance.to_vec());
-                all.push(Entries { organisation, has_contact, appearance });
+                all.push(Entries { organisation, has_contact, appearance, links: vec![] });
             }
         }
     }
@@ -742,7 +875,7 @@ impl Seen {
         let found = decide(case, entries);
         let expected = oracle::decide(case, entries);
         if found != expected {
-            let Entries { organisation, has_contact, appearance } = entries;
+            let Entries { organisation, has_contact, appearance, .. } = entries;
             panic!(
                 "organisations {organisation:?}, contacts {has_contact:?}, appearance {appearance:?}\n\
                  {case:#?}\nfound {found:#?}\nexpected {expected:#?}"
@@ -752,7 +885,7 @@ impl Seen {
             Decision::Unmatched => "unmatched",
             Decision::Share(line) => line.rule.as_str(),
             Decision::Hold(hold, _) => hold.as_str(),
-            Decision::Drop(_) | Decision::Except(_) => "never",
+            Decision::ShareWith(_) | Decision::Drop(_) | Decision::Except(_) => "never",
         };
         *self.0.entry(word).or_default() += 1;
         check_explanations(case, entries, &found);
@@ -767,8 +900,8 @@ impl Seen {
 /// The explanations never disagree with the choice.
 fn check_explanations(case: &Case<'_>, entries: &Entries, decision: &Decision) {
     let now = case.run_time.day();
-    let (outcome, explanations) = explain(case.claims, now, entries);
-    assert!(explanations.iter().map(|explanation| &explanation.claim).eq(case.claims));
+    let (outcome, explanations) = explain(case.evidence, now, entries);
+    assert!(explanations.iter().map(|explanation| &explanation.claim).eq(case.evidence.claims()));
     let winners: Vec<&Claim> = explanations
         .iter()
         .filter(|explanation| explanation.wins)
@@ -790,17 +923,191 @@ fn check_explanations(case: &Case<'_>, entries: &Entries, decision: &Decision) {
 
 fn toy_case(claims: &[Claim]) -> Case<'_> {
     Case {
-        claims,
+        evidence: Evidence::of_address(claims),
         inside: &[],
         time: Some(noon("2026-11-20")),
         run_time: noon("2026-11-22"),
         unknown_type: false,
         has_identifier: true,
+        copies: Copies::default(),
     }
 }
 
 fn is_sweep() -> bool {
     std::env::var_os("DIJKWACHT_SWEEP").is_some()
+}
+
+/// Each possible claim of names, AS numbers and addresses, with the list it belongs in, always valid.
+fn ladder() -> Vec<(usize, Claim)> {
+    let domain = |bytes| ClaimKey::Domain { bytes };
+    let range = |first, last| ClaimKey::Range(toy_range(first, last));
+    let announced = |first, last| ClaimKey::Announced(Asn(64496), toy_range(first, last));
+    let keys = [
+        (0, domain(10)),
+        (0, domain(20)),
+        (1, range(2, 2)),
+        (1, range(2, 3)),
+        (1, range(0, 3)),
+        (1, announced(2, 3)),
+        (1, announced(0, 3)),
+        (2, domain(10)),
+        (2, domain(20)),
+        (3, ClaimKey::Asn(Asn(64497))),
+    ];
+    let mut all = Vec::new();
+    for (list, key) in keys {
+        for role in ROLES {
+            for source in [0, 1] {
+                all.extend((0..OWNERS).map(|owner| (list, claim(0, owner, role, key, source, [None; 2]))));
+            }
+        }
+    }
+    all
+}
+
+/// The claims of each list of evidence, lines in the order given.
+fn lists(picked: &[(usize, Claim)]) -> [Vec<Claim>; 4] {
+    let mut lists = [const { Vec::new() }; 4];
+    for (line, (list, claim)) in (1..).zip(picked) {
+        lists[*list].push(Claim { line, registration: line, ..*claim });
+    }
+    lists.iter_mut().for_each(|list| list.sort_by_key(rank));
+    lists
+}
+
+fn check_lists(seen: &mut Seen, picked: &[(usize, Claim)], entries: &Entries) {
+    let [stated, address, shown, asn] = &lists(picked);
+    let evidence = Evidence { address, stated, shown, asn, is_shared: false };
+    seen.check(&Case { evidence, ..toy_case(&[]) }, entries);
+}
+
+/// What a finding can become whose names and AS number count too.
+const ALL_RUNGS: [&str; 9] = [
+    "conflict",
+    "link",
+    "network-asn",
+    "network-prefix",
+    "no-contact",
+    "unmatched",
+    "user-asn",
+    "user-name",
+    "user-prefix",
+];
+
+#[test]
+fn all_pairs_of_claims_by_name_address_and_as_number_agree_with_the_oracle() {
+    let (claims, entries) = (ladder(), all_entries());
+    let (mut seen, mut turn) = (Seen::default(), 0);
+    let step = if is_sweep() { 1 } else { 10 };
+    for (at, &one) in claims.iter().enumerate() {
+        for &other in &claims[at..] {
+            turn += 1;
+            for entries in entries.iter().skip(turn % step).step_by(step) {
+                check_lists(&mut seen, &[one, other], entries);
+                check_lists(&mut seen, &[other, one], entries);
+            }
+        }
+    }
+    seen.assert(&ALL_RUNGS);
+}
+
+#[test]
+fn random_claims_by_name_address_and_as_number_agree_with_the_oracle() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (claims, entries) = (ladder(), all_entries());
+    let validities = [[None, None], [None, Some(day("2026-11-21"))], [Some(day("2026-11-22")), None]];
+    let mut seen = Seen::default();
+    for _ in 0..if is_sweep() { 5_000_000 } else { 100_000 } {
+        let picked: Vec<(usize, Claim)> = (0..random.usize(0..=6))
+            .map(|_| {
+                let (list, claim) = claims[random.usize(..claims.len())];
+                let [valid_from, valid_until] = validities[random.usize(..5).saturating_sub(2)];
+                (list, Claim { valid_from, valid_until, ..claim })
+            })
+            .collect();
+        check_lists(&mut seen, &picked, &entries[random.usize(..entries.len())]);
+    }
+    let mut all = [&ALL_RUNGS[..], &["moved"]].concat();
+    all.sort_unstable();
+    seen.assert(&all);
+}
+
+#[test]
+fn a_stated_name_comes_before_the_address_and_a_shown_one_after_the_user_prefix() {
+    let (network, prefix) = ("isp network 192.0.0.0/16 a", "school user 192.0.2.0/24 a");
+    let (stated, shown) = ("shop user stated:shop.example a", "shop user shown:shop.example a");
+    let owners = "school isp shop";
+    check(owners, &[network, prefix, stated].join("\n"), "shop by user-name domain/12");
+    check(owners, &[network, prefix, shown].join("\n"), "school by user-prefix 192.0.2.0/24");
+    check(owners, &[network, shown].join("\n"), "shop by user-name domain/12");
+    check("school isp shop!", &[network, prefix, stated].join("\n"), "school by user-prefix 192.0.2.0/24");
+    check("school", "school network stated:school.example a", "unmatched");
+}
+
+#[test]
+fn the_longest_domain_wins_whatever_its_source() {
+    check(
+        "hoster shop",
+        "hoster user stated:hoster.example a\nshop user stated:shop.hoster.example b",
+        "shop by user-name domain/19",
+    );
+    check(
+        "hoster shop",
+        "hoster user stated:hoster.example a\nshop user stated:hoster.example a",
+        "conflict: hoster by user-name domain/14, shop by user-name domain/14",
+    );
+}
+
+#[test]
+fn a_user_as_number_counts_as_the_prefix_that_it_announces() {
+    let school = "school user AS64496@192.0.2.0/24 a";
+    let wider = "isp network 192.0.0.0/16 a";
+    let inside = "isp network 192.0.2.0/25 a";
+    check("school isp", &[school, wider].join("\n"), "school by user-asn AS64496@192.0.2.0/24");
+    check("school isp", &[school, inside].join("\n"), "isp by network-prefix 192.0.2.0/25");
+    check(
+        "school isp",
+        &[school, "isp network 192.0.2.0/24 a"].join("\n"),
+        "school by user-asn AS64496@192.0.2.0/24",
+    );
+    // The one that beats it has no contact: it counts again, also against a wider network.
+    check(
+        "school isp! town",
+        &[school, inside, "town network 192.0.0.0/16 a"].join("\n"),
+        "school by user-asn AS64496@192.0.2.0/24",
+    );
+    // Without a table it comes after any network prefix.
+    check("school isp", &["school user AS64496 a", wider].join("\n"), "isp by network-prefix 192.0.0.0/16");
+    check("school isp", "school user AS64496 a\nisp network AS64496 a", "school by user-asn AS64496");
+    check("school isp", "isp network AS64496 a", "isp by network-asn AS64496");
+}
+
+#[test]
+fn each_key_has_its_reason() {
+    check_reasons(
+        "shop school isp link",
+        "shop user stated:shop.example a
+         school user 192.0.2.0/24 a
+         school user AS64496@192.0.2.0/24 a
+         isp network 192.0.0.0/16 a
+         isp network stated:example a
+         link link AS64500 a",
+        &[
+            "shop domain/12: wins",
+            "isp domain/7: a domain of the network's owner chooses nobody",
+            "school 192.0.2.0/24: user-prefix, and a user-name is found",
+            "school AS64496@192.0.2.0/24: user-asn, and a user-name is found",
+            "isp 192.0.0.0/16: network, and a user is found",
+            "link AS64500: link, and a user is found",
+        ],
+    );
+    check_reasons(
+        "school isp",
+        "school user AS64496@192.0.2.0/24 a\nisp network 192.0.2.0/25 a",
+        &["isp 192.0.2.0/25: wins", "school AS64496@192.0.2.0/24: less specific"],
+    );
 }
 
 /// What a finding with a word for what is wrong can become.

@@ -3,11 +3,11 @@
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use super::severity::Severity;
-use crate::index::OwnerView;
+use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
 use crate::policy::{Hold, Line, SenderName, Tlp};
-use crate::register::Constituency;
+use crate::register::{Constituency, Scope};
 use crate::scan::{Finding, Subject};
 use crate::text::{host_name, says_nothing};
 use std::borrow::Cow;
@@ -101,6 +101,11 @@ impl Context {
     /// How bad an alert says that a finding is: as the record says, else as its feed does.
     pub fn severity(&self, finding: &Finding<'_>) -> Severity {
         Severity::read(self.severity_text(finding))
+    }
+
+    /// How far it may go: as the record says, else as its feed does.
+    pub fn tlp(&self, finding: &Finding<'_>) -> Tlp {
+        Tlp::of(finding.tlp.as_deref(), self.tlp)
     }
 
     fn severity_text<'f>(&'f self, finding: &'f Finding<'_>) -> &'f str {
@@ -221,6 +226,15 @@ fn add_new<'t>(list: &mut Vec<String>, items: impl Iterator<Item = Cow<'t, str>>
     }
 }
 
+/// What the register knows about the place that an alert is about, beside whose it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Background<'a> {
+    /// How the registration comes to be in a Dutch register.
+    pub scope: Scope,
+    /// Which of the recipient's customers it is.
+    pub assignment: Option<Assignment<'a>>,
+}
+
 /// What one alert says of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Alert<'a> {
@@ -230,6 +244,12 @@ pub struct Alert<'a> {
     pub record: u64,
     /// Why this recipient.
     pub line: &'a Line,
+    /// The registration that says so.
+    pub registered: Registered<'a>,
+    /// The owner_id of the member on whose behalf a link organisation is told.
+    pub member: Option<&'a str>,
+    /// What else the recipient is told about the place.
+    pub background: Background<'a>,
     /// Why a person must decide, of a held one.
     pub hold: Option<Hold>,
     /// Who is told.
@@ -287,10 +307,11 @@ fn put_address(out: &mut Vec<u8>, finding: &Finding<'_>) {
     }
 }
 
-/// The registered prefix; of a range the CIDR piece that holds the address; of a record that names a prefix, that prefix.
+/// The registered or announced prefix; of a range the CIDR piece that holds the address; of a record that names a prefix, that
+/// prefix.
 pub(super) fn put_network(out: &mut Vec<u8>, subject: Option<Subject>, line: &Line) {
     let network = match subject {
-        Some(Subject::Address(address)) => line.claim.range.piece_of(address),
+        Some(Subject::Address(address)) => line.claim.key.range().and_then(|range| range.piece_of(address)),
         Some(Subject::Prefix(prefix)) => Some(prefix),
         None => None,
     };
@@ -348,7 +369,7 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
 /// What is ours.
 fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let (finding, line) = (alert.finding, alert.line);
-    let tlp = Tlp::of(finding.tlp.as_deref(), context.tlp);
+    let tlp = context.tlp(finding);
     put_extra(out, ",\"tlp\":", tlp.as_tlp1());
     out.extend_from_slice(b",\"extra.alert_id\":\"");
     push_uuid(out, alert.ids.alert);
@@ -356,7 +377,9 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     push_uuid(out, alert.ids.finding);
     out.push(b'"');
     out.extend_from_slice(&alert.recipient.owner_pairs);
-    put_match(out, line);
+    put_extra(out, ",\"extra.for.owner\":", alert.member.unwrap_or_default());
+    put_match(out, line, alert.registered);
+    put_background(out, alert.background);
     out.extend_from_slice(&context.run_pairs);
     put_number(out, ",\"extra.record\":", alert.record);
     let merged = alert.also.map_or(&[][..], |also| &also.tags);
@@ -372,12 +395,12 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
 }
 
 /// By which registration the recipient was found.
-pub(super) fn put_match(out: &mut Vec<u8>, line: &Line) {
-    put_extra(out, ",\"extra.match.key\":", line.rule.key());
+pub(super) fn put_match(out: &mut Vec<u8>, line: &Line, registered: Registered<'_>) {
+    put_extra(out, ",\"extra.match.key\":", line.claim.key.word());
     put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
     put_extra(out, ",\"extra.match.role\":", line.claim.role.as_str());
     out.extend_from_slice(b",\"extra.match.registration\":\"");
-    push_display(out, line.claim.range);
+    push_display(out, registered);
     out.push(b'"');
 }
 
@@ -388,6 +411,17 @@ pub(super) fn put_index(out: &mut Vec<u8>, index_id: [u8; 32]) {
         push_display(out, format_args!("{byte:02x}"));
     }
     out.push(b'"');
+}
+
+/// Which customer it is, and that the place alone makes it Dutch.
+fn put_background(out: &mut Vec<u8>, background: Background<'_>) {
+    if let Some(Assignment { range, netname, .. }) = background.assignment {
+        let shown = format!("{range} {netname}");
+        put_extra(out, ",\"extra.assignment\":", &shorten(shown.trim_end()));
+    }
+    if background.scope == Scope::Located {
+        put_extra(out, ",\"extra.scope\":", background.scope.as_str());
+    }
 }
 
 fn text<'t>(value: &'t Option<Cow<'_, str>>) -> &'t str {

@@ -7,6 +7,7 @@ use super::gate::put_extra;
 use super::id::{alert_id, push_uuid};
 use super::line::{Recipient, put_index, put_match, put_network};
 use super::severity::Severity;
+use crate::index::Registered;
 use crate::moment::Moment;
 use crate::net::{Address, Prefix};
 use crate::policy::{Hold, Line};
@@ -52,7 +53,7 @@ pub enum Matched<'a> {
     /// As the held line does.
     AsHeld,
     /// Another registration, of this index.
-    By(&'a Line, [u8; 32]),
+    By(&'a Line, Registered<'a>, [u8; 32]),
     /// None: a person named the recipient.
     ByPerson,
 }
@@ -151,13 +152,13 @@ impl<'l> Told<'l> {
                 ("owner.id", _) => out.extend_from_slice(release.recipient.owner_pairs()),
                 ("alert_id", _) => put_uuid(out, key, release.alert_id),
                 ("run", _) => put_extra(out, ",\"extra.run\":", release.run),
-                ("match.key", Matched::By(line, index_id)) => {
-                    put_match(out, line);
+                ("match.key", Matched::By(line, registered, index_id)) => {
+                    put_match(out, line, registered);
                     put_index(out, index_id);
                 }
-                ("source.network", Matched::By(line, _)) => put_network(out, self.subject(), line),
+                ("source.network", Matched::By(line, ..)) => put_network(out, self.subject(), line),
                 ("source.network", Matched::ByPerson) if self.names_an_address() => {}
-                (name, Matched::By(..) | Matched::ByPerson) if name.starts_with("match.") => {}
+                (name, Matched::By(..) | Matched::ByPerson) if is_of_registration(name) => {}
                 _ => put_raw(out, key, value),
             }
         }
@@ -172,6 +173,11 @@ impl<'l> Told<'l> {
     fn raw(&self, key: &str) -> Option<&'l str> {
         self.pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.get())
     }
+}
+
+/// Whether a key, without its `extra.`, tells of the registration that was found.
+fn is_of_registration(name: &str) -> bool {
+    name.starts_with("match.") || matches!(name, "for.owner" | "assignment" | "scope")
 }
 
 fn push_key(out: &mut Vec<u8>, key: &str) {

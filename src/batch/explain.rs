@@ -4,6 +4,7 @@
 //! a dump that is gone, an index that no longer is the one that decided.
 
 use super::failure::Failure;
+use super::held::claims_of;
 use super::index::id_text;
 use super::lookup::{Covering, covering};
 use super::output::{note, print_json, print_lines};
@@ -14,11 +15,11 @@ use crate::index::{Claim, Index, find_kept};
 use crate::matcher::CHUNK_BYTES;
 use crate::moment::{Day, Moment};
 use crate::pipeline::{
-    FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
+    Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{InOffice, Line, Outcome, Tlp, explain as explain_choice};
 use crate::register::Register;
-use crate::scan::{Encoding, Field, Input, Io, Subject, Take};
+use crate::scan::{Encoding, Field, Input, Io, Take};
 use crate::spool::{Held, Manifest, RunName, Sought, Trace, TraceState, Traced, trace};
 use crate::text::show;
 use serde::Serialize;
@@ -416,20 +417,14 @@ impl<'a> Desk<'a> {
             text.or_else(|| told.number(key).map(|number| number.to_string()))
         };
         let parsed = parsed.into_iter().filter_map(|(name, key)| Some((name, value(key)?))).collect();
-        let (claims, inside): (Vec<Claim>, Vec<Claim>) = match told.subject() {
-            Some(Subject::Address(address)) => (self.index.covering(address).collect(), Vec::new()),
-            Some(Subject::Prefix(prefix)) => {
-                (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
-            }
-            None => (Vec::new(), Vec::new()),
-        };
+        let claims = claims_of(self.index, told);
         let time = told.text("time.source").and_then(|time| Moment::read(time.as_bytes()));
         let tlp = told.text("extra.tlp").and_then(|tlp| Tlp::read(&tlp));
         Steps {
             record: Some(number),
             parsed,
             covering: self.covering(&claims, time),
-            inside: self.names(&inside),
+            inside: self.names(&claims.inside),
             held: told.hold().map(|hold| hold.as_str()),
             tlp: tlp.map(Tlp::as_str),
             ..Steps::default()
@@ -440,7 +435,7 @@ impl<'a> Desk<'a> {
         Steps {
             parsed: finding.parsed.iter().cloned().collect(),
             covering: self.covering(&finding.claims, finding.time),
-            inside: self.names(&finding.inside),
+            inside: self.names(&finding.claims.inside),
             recipients: finding.lines.iter().map(|line| self.recipient(&line.line, line.alert_id)).collect(),
             held: finding.hold.map(|hold| hold.as_str()),
             tlp: Some(finding.tlp.as_str()),
@@ -448,7 +443,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn covering(&self, claims: &[Claim], time: Option<Moment>) -> Vec<CoveringOn<'a>> {
+    fn covering(&self, claims: &Claims, time: Option<Moment>) -> Vec<CoveringOn<'a>> {
         let now = self.run_time.day();
         let then = time.map_or(now, Moment::day);
         let mut days = vec![then];
@@ -456,8 +451,8 @@ impl<'a> Desk<'a> {
         days.into_iter().map(|day| self.covering_on(claims, day)).collect()
     }
 
-    fn covering_on(&self, claims: &[Claim], day: Day) -> CoveringOn<'a> {
-        let (outcome, explanations) = explain_choice(claims, day, self.index);
+    fn covering_on(&self, claims: &Claims, day: Day) -> CoveringOn<'a> {
+        let (outcome, explanations) = explain_choice(claims.evidence(), day, self.index);
         let id = |line: &Line| self.index.owner(line.owner).id;
         let outcome = match &outcome {
             Outcome::Nobody => "nobody".to_owned(),
@@ -474,7 +469,12 @@ impl<'a> Desk<'a> {
     fn names(&self, claims: &[Claim]) -> Vec<String> {
         let name = |claim: &Claim| {
             let source = show(self.index.source_name(claim.source).as_bytes(), 256);
-            format!("{} {} ({source}:{})", claim.range, self.index.owner(claim.owner).id, claim.line)
+            format!(
+                "{} {} ({source}:{})",
+                self.index.registered(claim),
+                self.index.owner(claim.owner).id,
+                claim.line
+            )
         };
         claims.iter().map(name).collect()
     }
@@ -487,7 +487,7 @@ impl<'a> Desk<'a> {
             alert_id,
             rule: line.rule.as_str(),
             role: line.claim.role.as_str(),
-            registration: line.claim.range.to_string(),
+            registration: self.index.registered(&line.claim).to_string(),
             constituency: owner.constituency.map_or("business", |constituency| constituency.as_str()),
             sender: self.senders.sender(owner.constituency).as_str().to_owned(),
             contacts: owner.contacts().map(str::to_owned).collect(),
@@ -613,7 +613,7 @@ fn namesakes(directory: &Path, name: &str) -> Vec<PathBuf> {
 /// How the dump was read: as the manifest says, and where it does not, as the configuration does.
 fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
     let text = |key: &str| manifest.options.get(key).and_then(Value::as_str).map(str::to_owned);
-    let configured = config.feed(manifest.feed.as_str()).facts(&config.limits);
+    let configured = config.feed(manifest.feed.as_str()).facts(config);
     let mut options = configured.options.clone();
     options.identifier = text("identifier");
     options.finding = manifest.options.get("finding").and_then(Value::as_bool).unwrap_or_default();
@@ -635,5 +635,6 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
         tlp: text("tlp").and_then(|tlp| Tlp::read(&tlp)),
         classification: text("classification"),
         severity: text("severity"),
+        copies: configured.copies,
     }
 }

@@ -126,7 +126,10 @@ fn register_code(error: &RegisterError) -> u8 {
     match error {
         RegisterError::Io { error, .. } => io_code(error, 74),
         RegisterError::NotAFile { .. } => 66,
-        RegisterError::TooLong { .. } | RegisterError::TooManySources { .. } | RegisterError::Bad(_) => 65,
+        RegisterError::Damaged { .. }
+        | RegisterError::TooLong { .. }
+        | RegisterError::TooManySources { .. }
+        | RegisterError::Bad(_) => 65,
     }
 }
 

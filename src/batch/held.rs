@@ -6,11 +6,12 @@ use super::output::{note, print_json, print_lines};
 use super::setup::{Setup, now, open_spool, read_time};
 use crate::alert::{self, Matched, RecipientFacts, Release, Severity, Told};
 use crate::config::{Config, Overdue};
-use crate::index::{Claim, Index, OwnerIx};
+use crate::index::{Index, OwnerIx};
 use crate::moment::Moment;
+use crate::net::Asn;
+use crate::pipeline::Claims;
 use crate::policy::{Hold, InOffice, Line, Outcome, choose};
 use crate::register::Constituency;
-use crate::scan::Subject;
 use crate::spool::{
     Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient, RunName, Sender,
     Spool, Word,
@@ -835,7 +836,7 @@ impl Desk<'_> {
         };
         let mut own = self.claims(index, held, at)?;
         own.retain(|claim| claim.owner == owner);
-        let matched = match choose(&own, self.at.day(), index) {
+        let matched = match choose(own.evidence(), self.at.day(), index) {
             Outcome::Winner(line) => Why::By(line),
             _ => Why::ByPerson,
         };
@@ -854,7 +855,7 @@ impl Desk<'_> {
             .collect();
         let mut claims = self.claims(index, held, at)?;
         claims.retain(|claim| !organisations.contains(&index.organisation(claim.owner)));
-        match choose(&claims, self.at.day(), index) {
+        match choose(claims.evidence(), self.at.day(), index) {
             Outcome::Winner(line) => Ok((self.target(line.owner)?, line)),
             outcome => {
                 let problem = match outcome {
@@ -879,23 +880,21 @@ impl Desk<'_> {
         })
     }
 
-    /// The registrations of what a line is about.
-    fn claims(&mut self, index: &Index, held: &HeldRun, at: usize) -> Result<Vec<Claim>, Failure> {
+    /// The registrations that speak about a line's finding.
+    fn claims(&mut self, index: &Index, held: &HeldRun, at: usize) -> Result<Claims, Failure> {
         let text = self.content.line(held, &held.lines[at])?;
-        Ok(match Told::read(&text).and_then(|told| told.subject()) {
-            Some(Subject::Address(address)) => index.covering(address).collect(),
-            Some(Subject::Prefix(prefix)) => index.covering_prefix(prefix).collect(),
-            None => Vec::new(),
-        })
+        Ok(Told::read(&text).map_or_else(Claims::default, |told| claims_of(index, &told)))
     }
 
     fn write(&self, released: &Released, line: &[u8], run: &str) -> Result<Vec<u8>, Failure> {
         let told =
             Told::read(line).ok_or_else(|| Failure::Data(format!("{run}: a held line is no alert")))?;
-        let index_id = self.index.map_or([0; 32], Index::id);
         let matched = match &released.matched {
             Why::AsHeld => Matched::AsHeld,
-            Why::By(line) => Matched::By(line, index_id),
+            Why::By(line) => {
+                let index = self.index.expect("it chose the line");
+                Matched::By(line, index.registered(&line.claim), index.id())
+            }
             Why::ByPerson => Matched::ByPerson,
         };
         let recipient = &released.target.rendered;
@@ -913,6 +912,18 @@ fn several(held: &HeldRun, group: &[usize]) -> String {
         held.lines[group[0]].alert_id,
         owners.join(", ")
     )
+}
+
+/// The registrations that speak about the finding of a line. A line names one host: as the one that the finding is about
+/// only where that is how its recipient was found.
+pub(super) fn claims_of(index: &Index, told: &Told<'_>) -> Claims {
+    let host = told.text("source.fqdn");
+    let names = match told.text("extra.match.key").as_deref() {
+        Some("name") => [host.as_deref(), None],
+        _ => [None, host.as_deref()],
+    };
+    let asn = told.number("source.asn").and_then(|number| u32::try_from(number).ok()).map(Asn);
+    Claims::of(index, told.subject(), names, asn)
 }
 
 /// The owner of that id, whatever its case.

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::output::{note, print_json, print_lines};
 use super::setup::{keep_inputs, now, read_register};
 use crate::index::{ChangeKind, Coverage, Difference, Index};
-use crate::register::lint;
+use crate::register::{Scope, lint};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -63,6 +63,8 @@ pub fn index_info(file: &Path, as_json: bool) -> Result<u8, Failure> {
             "domains": counts.domains,
             "asns": counts.asns,
             "bytes": counts.bytes,
+            "assignments": index.assignments().count(),
+            "scopes": scopes_json(&index),
         }))?;
         return Ok(0);
     }
@@ -77,11 +79,36 @@ pub fn index_info(file: &Path, as_json: bool) -> Result<u8, Failure> {
         format!("  asns        {}", counts.asns),
         format!("bytes         {} ({} of text)", counts.bytes, counts.text_bytes),
     ];
+    lines.extend(scope_lines(&index));
     lines.extend(
         index.source_names().map(|name| format!("source        {}", crate::text::show(name.as_bytes(), 256))),
     );
     print_lines(&lines)?;
     Ok(0)
+}
+
+/// How each part of the addresses comes to be in the register, once any of it is from the RIPE database.
+fn scope_lines(index: &Index) -> Vec<String> {
+    let scopes = Scope::ALL.map(|scope| (scope, Coverage::of_scope(index, scope)));
+    if scopes[1..].iter().all(|(_, coverage)| *coverage == Coverage::default()) {
+        return Vec::new();
+    }
+    let line = |(scope, coverage): &(Scope, Coverage)| {
+        let (ipv4, ipv6) = (coverage.ipv4_addresses(), coverage.ipv6_addresses() as f64);
+        format!("{scope:<13} {ipv4} IPv4 addresses, {ipv6:.3e} IPv6 addresses")
+    };
+    let assignments = format!("assignments   {}", index.assignments().count());
+    scopes.iter().map(line).chain([assignments]).collect()
+}
+
+/// The same for programs; IPv6 is counted in /64s, since addresses do not fit.
+fn scopes_json(index: &Index) -> serde_json::Value {
+    let scope = |scope: Scope| {
+        let coverage = Coverage::of_scope(index, scope);
+        let counts = json!({"ipv4_addresses": coverage.ipv4_addresses(), "ipv6_64s": (coverage.ipv6_addresses() >> 64) as u64});
+        (scope.as_str().to_owned(), counts)
+    };
+    serde_json::Value::Object(Scope::ALL.map(scope).into_iter().collect())
 }
 
 /// `index verify`: 0, or 65 with what is wrong.

@@ -6,7 +6,9 @@ use super::setup::{Setup, run_time};
 use crate::index::{Claim, Index};
 use crate::moment::Moment;
 use crate::net::{Address, Asn, Prefix, PrefixError};
-use crate::policy::{Case, Decision, Explanation, Hold, InOffice, Outcome, decide, explain};
+use crate::policy::{
+    Case, Copies, Decision, Evidence, Explanation, Hold, InOffice, Outcome, decide, explain,
+};
 use crate::text::{self, host_name, show};
 use serde::Serialize;
 use std::fmt;
@@ -28,8 +30,8 @@ pub struct LookupRequest {
 enum Input {
     Address(Address),
     Prefix(Prefix),
-    HostName,
-    Asn,
+    HostName(String),
+    Asn(Asn),
 }
 
 impl Input {
@@ -43,12 +45,13 @@ impl Input {
         if let Ok(prefix) = prefix {
             return Ok(Self::Prefix(prefix));
         }
-        if text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("as")) && Asn::read(bytes).is_some() {
-            return Ok(Self::Asn);
+        let is_asn = text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("as"));
+        if let Some(asn) = Asn::read(bytes).filter(|_| is_asn) {
+            return Ok(Self::Asn(asn));
         }
         let is_network = text.contains('/') && !text.contains("://");
-        if !is_network && host_name(text).is_some() {
-            return Ok(Self::HostName);
+        if let Some(host) = host_name(text).filter(|_| !is_network) {
+            return Ok(Self::HostName(host));
         }
         Err(match prefix {
             Ok(_) | Err(PrefixError::NotAPrefix { .. }) => format!(
@@ -64,8 +67,8 @@ impl Input {
         match self {
             Self::Address(_) => "address",
             Self::Prefix(_) => "prefix",
-            Self::HostName => "hostname",
-            Self::Asn => "asn",
+            Self::HostName(_) => "hostname",
+            Self::Asn(_) => "asn",
         }
     }
 }
@@ -158,12 +161,13 @@ impl Lookup<'_> {
     fn tell_inside(&self, text: &str, prefix: Prefix, claims: &[Claim]) {
         let inside: Vec<Claim> = self.index.inside(prefix).collect();
         let case = Case {
-            claims,
+            evidence: Evidence::of_address(claims),
             inside: &inside,
             time: None,
             run_time: self.at,
             unknown_type: false,
             has_identifier: true,
+            copies: Copies::default(),
         };
         let Decision::Hold(Hold::Prefix, lines) = decide(&case, self.index) else { return };
         let owners: Vec<&str> = lines.iter().map(|line| self.index.owner(line.owner).id).collect();
@@ -185,17 +189,19 @@ impl Lookup<'_> {
         let claims: Vec<Claim> = match &input {
             Input::Address(address) => self.index.covering(*address).collect(),
             Input::Prefix(prefix) => self.index.covering_prefix(*prefix).collect(),
-            Input::HostName | Input::Asn => {
-                note(format_args!(
-                    "{text}: owners are found by address only; names and AS numbers are stored, and not looked up yet"
-                ));
-                Vec::new()
-            }
+            Input::HostName(host) => self.index.finder().covering_name(host),
+            Input::Asn(asn) => self.index.finder().claims_of_asn(*asn),
         };
-        if let Input::Prefix(prefix) = &input {
-            self.tell_inside(text, *prefix, &claims);
-        }
-        let (outcome, explanations) = explain(&claims, self.at.day(), self.index);
+        let evidence = match &input {
+            Input::Prefix(prefix) => {
+                self.tell_inside(text, *prefix, &claims);
+                Evidence::of_address(&claims)
+            }
+            Input::Address(_) => Evidence::of_address(&claims),
+            Input::HostName(_) => Evidence { stated: &claims, ..Evidence::default() },
+            Input::Asn(_) => Evidence { asn: &claims, ..Evidence::default() },
+        };
+        let (outcome, explanations) = explain(evidence, self.at.day(), self.index);
         let covering = explanations.iter().map(|explanation| covering(self.index, explanation)).collect();
         let mut answer = Answer {
             input: text,
@@ -222,7 +228,7 @@ impl Lookup<'_> {
 pub(super) fn covering<'i>(index: &'i Index, explanation: &Explanation) -> Covering<'i> {
     let claim = &explanation.claim;
     Covering {
-        registration: claim.range.to_string(),
+        registration: index.registered(claim).to_string(),
         owner_id: index.owner(claim.owner).id,
         role: claim.role.as_str(),
         valid_from: claim.valid_from.map(|day| day.to_string()),

@@ -209,7 +209,7 @@ pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> F
     let feed = config.feed(name);
     let words = reading.over(&feed, config).expect("the words were checked before");
     let Words { format, encoding, options } = words;
-    FeedFacts { format, encoding, options, ..feed.facts(&config.limits) }
+    FeedFacts { format, encoding, options, ..feed.facts(config) }
 }
 
 /// Refuses to write over what is read: the same file, by whatever name.

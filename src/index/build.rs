@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 
 use memmap2::MmapMut;
-use zerocopy::little_endian::U32;
+use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::Index;
+use super::assignments::Surroundings;
 use super::coverage;
 use super::errors::BuildError;
 use super::flatten::{Bits, Lists, Piece, flatten};
@@ -17,6 +18,7 @@ use super::layout::{
     self, CHECKSUM_AT, Extent, Header, IN_WIDE, KeyRow, MAGIC, NO_CONSTITUENCY, NodeRow, OWNERS_MAX,
     OwnerRow, REGISTRATIONS_MAX, Row4, Row6, SECTIONS, Section, TABLE, TermsRow, VERSION, WideRow,
 };
+use super::names;
 use super::order::{Entry, Ranks, Sorted};
 use super::place::{Placed, place};
 use crate::net::{self, Address, Family, Range};
@@ -37,7 +39,9 @@ pub(super) struct Parts {
     nexts: Vec<U32>,
     nodes: Vec<NodeRow>,
     domains: Vec<KeyRow>,
+    names: Vec<U64>,
     asns: Vec<KeyRow>,
+    surroundings: Surroundings,
 }
 
 /// Builds the index in memory.
@@ -54,6 +58,7 @@ pub(super) fn build(register: &Register) -> Result<Index, BuildError> {
     let sorted = Sorted::of(register, &ranks)?;
     push_names(&mut parts, register, &sorted)?;
     let placed = push_ranges(&mut parts, register, &sorted)?;
+    parts.surroundings = Surroundings::of(register, &ranks, &mut parts.texts)?;
     let id = identity::of_register(register, &sorted, &ranks);
     assemble(&parts, &sorted.terms, &placed, id)
 }
@@ -110,6 +115,14 @@ fn push_names(parts: &mut Parts, register: &Register, sorted: &Sorted) -> Result
         let (owner, terms, line) = (entry.owner.into(), entry.terms.into(), entry.line.into());
         rows.push(KeyRow { key: key.into(), owner, terms, line });
     }
+    let mut domains: Vec<(&str, u32)> = Vec::with_capacity(sorted.domains.len());
+    for (entry, at) in sorted.domains.iter().zip(0..) {
+        let Key::Domain(domain) = &register.registrations[entry.at as usize].key else { continue };
+        if domains.last().is_none_or(|(last, _)| last != domain) {
+            domains.push((domain, at));
+        }
+    }
+    parts.names = names::table(domains.into_iter());
     Ok(())
 }
 
@@ -222,7 +235,7 @@ impl FromAddress for u128 {
 }
 
 /// Texts, each cut out of one by its end; text 0 is the empty one.
-struct Texts {
+pub(super) struct Texts {
     bytes: Vec<u8>,
     ends: Vec<U32>,
     known: HashMap<String, u32>,
@@ -236,7 +249,7 @@ impl Default for Texts {
 
 impl Texts {
     /// Adds a text that is not expected to repeat.
-    fn add(&mut self, text: &str) -> Result<u32, BuildError> {
+    pub(super) fn add(&mut self, text: &str) -> Result<u32, BuildError> {
         if text.is_empty() {
             return Ok(0);
         }
@@ -248,7 +261,7 @@ impl Texts {
     }
 
     /// Adds a text unless it is there.
-    fn intern(&mut self, text: &str) -> Result<u32, BuildError> {
+    pub(super) fn intern(&mut self, text: &str) -> Result<u32, BuildError> {
         if let Some(&known) = self.known.get(text) {
             return Ok(known);
         }
@@ -280,6 +293,7 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&parts.nexts),
         bytes(&parts.nodes),
         bytes(&parts.domains),
+        bytes(&parts.names),
         bytes(&parts.asns),
         bytes(&placed.blocks4),
         bytes(&placed.directory4),
@@ -292,6 +306,9 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&tables.details),
         bytes(&tables.keys64),
         bytes(&tables.heads64),
+        bytes(&parts.surroundings.assignments4),
+        bytes(&parts.surroundings.assignments6),
+        bytes(&parts.surroundings.delegations),
     ];
     let mut header = Header::new_zeroed();
     header.magic = MAGIC;

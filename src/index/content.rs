@@ -7,7 +7,7 @@ use super::layout::{KeyRow, OwnerRow, Row4, Row6, Section, TermsRow, VERSION};
 use super::lookup::Terms;
 use crate::moment::Day;
 use crate::net::Asn;
-use crate::register::{Constituency, Role};
+use crate::register::{Constituency, Role, Scope};
 
 /// Position of an owner in the index's canonical order (by lower-cased owner_id).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,6 +61,8 @@ pub struct DomainClaim<'i> {
     pub valid_until: Option<Day>,
     /// When somebody last made sure of it.
     pub verified: Option<Day>,
+    /// How it comes to be in a Dutch register.
+    pub scope: Scope,
     /// The source that it is from.
     pub source: u16,
     /// The line it stands in.
@@ -82,6 +84,8 @@ pub struct AsnClaim {
     pub valid_until: Option<Day>,
     /// When somebody last made sure of it.
     pub verified: Option<Day>,
+    /// How it comes to be in a Dutch register.
+    pub scope: Scope,
     /// The source that it is from.
     pub source: u16,
     /// The line it stands in.
@@ -213,7 +217,8 @@ impl Index {
     /// The registered domains, ascending.
     pub fn domains(&self) -> impl ExactSizeIterator<Item = DomainClaim<'_>> + '_ {
         self.section::<KeyRow>(Section::Domains).iter().map(|row| {
-            let Terms { role, source, valid_from, valid_until, verified } = self.terms(row.terms.get());
+            let Terms { role, source, valid_from, valid_until, verified, scope } =
+                self.terms(row.terms.get());
             let domain = self.text(row.key.get());
             let owner = OwnerIx(row.owner.get());
             DomainClaim {
@@ -223,6 +228,7 @@ impl Index {
                 valid_from,
                 valid_until,
                 verified,
+                scope,
                 source,
                 line: row.line.get(),
             }
@@ -232,10 +238,21 @@ impl Index {
     /// The registered AS numbers, ascending.
     pub fn asns(&self) -> impl ExactSizeIterator<Item = AsnClaim> + '_ {
         self.section::<KeyRow>(Section::Asns).iter().map(|row| {
-            let Terms { role, source, valid_from, valid_until, verified } = self.terms(row.terms.get());
+            let Terms { role, source, valid_from, valid_until, verified, scope } =
+                self.terms(row.terms.get());
             let asn = Asn(row.key.get());
             let owner = OwnerIx(row.owner.get());
-            AsnClaim { asn, owner, role, valid_from, valid_until, verified, source, line: row.line.get() }
+            AsnClaim {
+                asn,
+                owner,
+                role,
+                valid_from,
+                valid_until,
+                verified,
+                scope,
+                source,
+                line: row.line.get(),
+            }
         })
     }
 

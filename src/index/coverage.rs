@@ -8,6 +8,7 @@ use roaring::RoaringBitmap;
 use super::Index;
 use super::flatten::Bits;
 use crate::net::{Address, Family, Range};
+use crate::register::Scope;
 
 /// The addresses that are held by any registration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +26,30 @@ impl Coverage {
             v4.insert_range(first..=last);
         }
         Self { v4, v6: covered(&index.intervals6()) }
+    }
+
+    /// What the registrations of one scope hold.
+    #[must_use]
+    pub fn of_scope(index: &Index, scope: Scope) -> Self {
+        let finder = index.finder();
+        let of_scope = index.claims().filter(|claim| finder.scope(claim.registration) == scope);
+        let mut parts: Vec<Range> =
+            of_scope.filter_map(|claim| claim.key.range()).flat_map(Range::held_parts).collect();
+        parts.sort_unstable();
+        let mut coverage = Self::default();
+        for part in parts {
+            coverage.add(part);
+        }
+        coverage
+    }
+
+    /// Adds a range that starts no earlier than the others of its family.
+    fn add(&mut self, range: Range) {
+        let (first, last) = (range.first().bits(), range.last().bits());
+        match self.v6.last_mut().filter(|_| range.family() == Family::V6) {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            _ => self.push(range.family(), first, last),
+        }
     }
 
     /// Adds a range that comes after all others of its family.

@@ -193,7 +193,8 @@ fn registrations<'i>(
 ) -> Vec<(What<'i>, Named, Role, Dates)> {
     let mut all = Vec::with_capacity(index.counts().registrations as usize);
     for claim in index.claims() {
-        let what = What::Range(claim.range.family(), claim.range.first().bits(), claim.range.last().bits());
+        let Some(range) = claim.key.range() else { continue };
+        let what = What::Range(range.family(), range.first().bits(), range.last().bits());
         all.push((
             what,
             name(claim.owner),

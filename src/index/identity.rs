@@ -4,8 +4,9 @@
 //! 1. the special blocks and their exceptions, which decide what wider registrations hold;
 //! 2. the owners by lower-cased id: id, name, constituency, sector, contacts, links (as they stand), the first owner of the
 //!    organisation, the place among its owners in order of appearance;
-//! 3. the registrations by (IPv4, IPv6, domain, AS number), then by key, role, owner, dates, source: all of these, the source as its place
+//! 3. the registrations by (IPv4, IPv6, domain, AS number), then by key, role, owner, dates, source, scope: all of these, the source as its place
 //!    among those that have registrations, and the *turn*.
+//! 4. the assignments, which alerts show: range, netname, owner.
 //!
 //! The turn is the only trace of line numbers. Among claims of one organisation in one role, of equal size and from one source, the earlier
 //! line is told; where such claims of different owners share an address, the turn is their order by line, and everywhere else it is 0.
@@ -56,6 +57,12 @@ pub(super) fn of_register(register: &Register, sorted: &Sorted, ranks: &Ranks) -
         }
         hash.push(&mut id, entry);
     }
+    for assignment in register.assignments.iter() {
+        let range = assignment.range;
+        id.addresses(3, range.first().bits(), range.last().bits());
+        id.text(&assignment.netname);
+        id.number(u64::from(ranks.rank[assignment.owner as usize]));
+    }
     id.finish()
 }
 
@@ -93,6 +100,7 @@ impl Rest<'_> {
         bytes[16..20].copy_from_slice(&self.places[usize::from(terms.source.get())].to_le_bytes());
         bytes[20..24].copy_from_slice(&turn.to_le_bytes());
         bytes[24] = terms.role;
+        bytes[25] = terms.scope;
         id.bytes(&bytes);
     }
 }

@@ -12,7 +12,10 @@
 //!
 //! **Registrations** stand in canonical order, IPv4 first. One takes 24 bytes in either family, its next included: an IPv6 registration keeps only the high half of a
 //! prefix of /64 or shorter and its length, the rare others (longer prefixes, ranges that are no CIDR) refer to `Wide`.
-//! What repeats (role, source, dates) is kept once, in `Terms`.
+//! What repeats (role, source, scope, dates) is kept once, in `Terms`.
+//!
+//! **Names** is a table of the different domains by hash, a power of two of places of which at least half are 0: the high half of the
+//! hash, and the position in `Domains`, from 1, of the first registration of the domain.
 //!
 //! **Lists.** An address leads to a *node*; a node is a registration and the next node, 0 ends. Node n ≤ registrations is
 //! registration n − 1 with the node in `Nexts`, which is all that nested registrations need; other combinations, which
@@ -27,6 +30,9 @@
 //!
 //! - IPv4: `Blocks4` (one bit for each /20: may hold anything) and `Directory4`, a head by the first 16 bits.
 //! - IPv6: `Directory6` by the first 16 bits → a block: a bitmap of the /32s in it (may hold anything) and a head.
+//!
+//! **Beside them** stand `Assignments4` and `Assignments6` (customers of abuse desks, by first address, the wider one first) and
+//! `Delegations` (Dutch space); no lookup of an owner reads these.
 
 use zerocopy::little_endian::{I32, U16, U32, U64, U128};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -34,7 +40,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of an index; not text, and harmed by any transfer that would harm the rest.
 pub(super) const MAGIC: [u8; 8] = *b"\x89dwi\r\n\x1a\n";
 /// The layout that this code writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Sections start at multiples of this.
 pub(super) const ALIGNMENT: usize = 64;
 
@@ -90,6 +96,7 @@ pub(super) enum Section {
     Nexts,
     Nodes,
     Domains,
+    Names,
     Asns,
     Blocks4,
     Directory4,
@@ -102,10 +109,13 @@ pub(super) enum Section {
     Details,
     Keys64,
     Heads64,
+    Assignments4,
+    Assignments6,
+    Delegations,
 }
 
 /// How many sections there are.
-pub(super) const SECTIONS: usize = Section::Heads64 as usize + 1;
+pub(super) const SECTIONS: usize = Section::Delegations as usize + 1;
 
 /// Bytes of an element of each section.
 pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
@@ -123,6 +133,7 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     4,
     size_of::<NodeRow>(),
     size_of::<KeyRow>(),
+    8,
     size_of::<KeyRow>(),
     8,
     4,
@@ -135,6 +146,9 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     4,
     8,
     4,
+    size_of::<AssignmentRow4>(),
+    size_of::<AssignmentRow6>(),
+    size_of::<DelegationRow>(),
 ];
 
 /// Where a section lies.
@@ -190,7 +204,7 @@ pub(super) struct TermsRow {
     pub(super) verified: I32,
     pub(super) source: U16,
     pub(super) role: u8,
-    pub(super) zero: u8,
+    pub(super) scope: u8,
 }
 
 /// An IPv4 registration.
@@ -239,6 +253,38 @@ pub(super) struct KeyRow {
     pub(super) owner: U32,
     pub(super) terms: U32,
     pub(super) line: U32,
+}
+
+/// An IPv4 assignment: its netname (a text), its desk, and the place from 1 of the nearest one around it.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct AssignmentRow4 {
+    pub(super) first: U32,
+    pub(super) last: U32,
+    pub(super) netname: U32,
+    pub(super) owner: U32,
+    pub(super) around: U32,
+}
+
+/// An IPv6 assignment.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct AssignmentRow6 {
+    pub(super) first: U128,
+    pub(super) last: U128,
+    pub(super) netname: U32,
+    pub(super) owner: U32,
+    pub(super) around: U32,
+}
+
+/// A block of Dutch space: 32 or 128 bits of address, and its holder (a text).
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct DelegationRow {
+    pub(super) first: U128,
+    pub(super) last: U128,
+    pub(super) holder: U32,
+    pub(super) address_bits: U32,
 }
 
 /// A /16 of IPv6.

@@ -17,33 +17,11 @@ use super::layout::{
     self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, IN_WIDE, LARGE, NEAR_KEYS, NO_DAY,
     NodeRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
 };
-use super::{Index, OwnerIx};
+use super::names::Names;
+use super::{Claim, ClaimKey, Index, OwnerIx};
 use crate::moment::Day;
-use crate::net::{self, Address, Family, Prefix, Range};
-use crate::register::Role;
-
-/// A registration of a range of addresses, as the index holds it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claim {
-    /// Its number in the index's canonical order.
-    pub registration: u32,
-    /// Whose it is.
-    pub owner: OwnerIx,
-    /// As what it is registered.
-    pub role: Role,
-    /// All of it, as registered.
-    pub range: Range,
-    /// First day, if any.
-    pub valid_from: Option<Day>,
-    /// Last day, if any.
-    pub valid_until: Option<Day>,
-    /// When somebody last made sure of it.
-    pub verified: Option<Day>,
-    /// The source that it is from: lower takes precedence.
-    pub source: u16,
-    /// The line it stands in.
-    pub line: u32,
-}
+use crate::net::{self, Address, Asn, Family, Prefix, Range};
+use crate::register::{Role, Scope};
 
 /// The sections that lookups read, taken out of the file once: keep one for a loop.
 #[derive(Clone, Copy)]
@@ -60,6 +38,7 @@ pub struct Finder<'i> {
     keys64: &'i [U64],
     heads64: &'i [U32],
     rows: Rows<'i>,
+    names: Names<'i>,
 }
 
 /// The sections that tell what a node stands for.
@@ -94,6 +73,7 @@ impl<'i> Finder<'i> {
             keys64: index.section(Section::Keys64),
             heads64: index.section(Section::Heads64),
             rows: Rows::new(index),
+            names: Names::new(index),
         }
     }
 
@@ -200,6 +180,13 @@ impl<'i> Finder<'i> {
         self.rows.claim(registration)
     }
 
+    /// How a registration of addresses comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
+    #[must_use]
+    pub fn scope(&self, registration: u32) -> Scope {
+        let terms = self.rows.terms_of(registration).and_then(|terms| self.rows.terms.get(terms as usize));
+        terms.map_or(Scope::Stated, |terms| Terms::read(terms).scope)
+    }
+
     /// The most specific registration that holds the address (the first of [`covering`](Self::covering)).
     #[inline]
     #[must_use]
@@ -212,6 +199,47 @@ impl<'i> Finder<'i> {
     #[must_use]
     pub fn covering(&self, address: Address) -> Covering<'i> {
         Covering { node: self.head(address), rows: self.rows }
+    }
+
+    /// Whether any domain is registered.
+    #[inline]
+    #[must_use]
+    pub fn has_domains(&self) -> bool {
+        self.names.has_domains()
+    }
+
+    /// Whether any AS number is registered that records must name.
+    #[inline]
+    #[must_use]
+    pub fn has_asns(&self) -> bool {
+        self.names.has_asns()
+    }
+
+    /// Whether a registered domain holds the name, which must be in canonical form (as of [`host_name`](crate::text::host_name)).
+    #[inline]
+    #[must_use]
+    pub fn holds_name(&self, host: &str) -> bool {
+        self.names.holds(host)
+    }
+
+    /// The registrations of all domains that hold the name, likewise in canonical form: the longest domain first; equal ones by
+    /// source, then line.
+    #[must_use]
+    pub fn covering_name(&self, host: &str) -> Vec<Claim> {
+        self.names.covering(host)
+    }
+
+    /// Whether an AS number is registered.
+    #[inline]
+    #[must_use]
+    pub fn holds_asn(&self, asn: Asn) -> bool {
+        self.names.holds_asn(asn)
+    }
+
+    /// The registrations of an AS number, by source, then line.
+    #[must_use]
+    pub fn claims_of_asn(&self, asn: Asn) -> Vec<Claim> {
+        self.names.of_asn(asn)
     }
 
     /// The registrations of a node and those after it.
@@ -375,13 +403,22 @@ impl<'i> Rows<'i> {
             registration,
             owner: OwnerIx(owner),
             role: terms.role,
-            range,
+            key: ClaimKey::Range(range),
             valid_from: terms.valid_from,
             valid_until: terms.valid_until,
             verified: terms.verified,
             source: terms.source,
             line,
         })
+    }
+
+    /// The terms of a registration by its number.
+    fn terms_of(&self, registration: u32) -> Option<u32> {
+        let at = registration as usize;
+        match self.rows4.get(at) {
+            Some(row) => Some(row.terms.get()),
+            None => self.rows6.get(at - self.rows4.len()).map(|row| row.terms_and_length.get() >> 8),
+        }
     }
 
     /// The first and last address of an IPv6 registration.
@@ -422,6 +459,7 @@ pub(super) struct Terms {
     pub(super) valid_from: Option<Day>,
     pub(super) valid_until: Option<Day>,
     pub(super) verified: Option<Day>,
+    pub(super) scope: Scope,
 }
 
 impl Terms {
@@ -438,6 +476,7 @@ impl Terms {
             valid_from: day(row.valid_from.get()),
             valid_until: day(row.valid_until.get()),
             verified: day(row.verified.get()),
+            scope: Scope::ALL.get(usize::from(row.scope)).copied().unwrap_or_default(),
         }
     }
 }
@@ -485,8 +524,8 @@ pub(super) fn covering_prefix(index: &Index, prefix: Prefix) -> impl Iterator<It
     let whole = prefix.range();
     let cut = net::special_blocks().iter().any(|block| block.range().overlaps(whole));
     Finder::new(index).covering(prefix.first()).filter(move |claim| {
-        claim.range.contains(whole)
-            && (!cut || claim.range.held_parts().iter().any(|part| part.contains(whole)))
+        let Some(range) = claim.key.range() else { return false };
+        range.contains(whole) && (!cut || range.held_parts().iter().any(|part| part.contains(whole)))
     })
 }
 
@@ -496,7 +535,7 @@ pub(super) fn inside(index: &Index, prefix: Prefix) -> impl Iterator<Item = Clai
     let rows = Rows::new(index);
     rows.starting_in(whole)
         .filter_map(move |registration| rows.claim(registration))
-        .filter(move |claim| whole.contains(claim.range) && claim.range != whole)
+        .filter(move |claim| claim.key.is_inside(ClaimKey::Range(whole)))
 }
 
 /// The registrations of addresses, in canonical order.

@@ -18,17 +18,20 @@
 //!
 //! Ranges of addresses, CIDR or not, are flattened into disjoint intervals; each interval leads to the list of all registrations that
 //! cover it, most specific first, and lists share their tails. A registration that is wider than a special block does not hold
-//! the addresses of that block ([`Range::held_parts`](crate::net::Range::held_parts)). Domains and AS numbers are stored and can be
-//! listed ([`Index::domains`], [`Index::asns`]); no record is found by them yet.
+//! the addresses of that block ([`Range::held_parts`](crate::net::Range::held_parts)). A domain holds itself and all names below it
+//! ([`Finder::covering_name`]); an AS number is found by records that name it ([`Finder::claims_of_asn`]).
 //!
 //! What it promises: a lookup answers as [`naive`], the linear search, does; an opened file is validated whole, cannot change any more, and
 //! no damage to it makes a lookup panic. What it does not do: change. A new register is a new index.
 //!
 //! Inside: `order` puts the register in canonical order, `flatten` makes the intervals and lists, `place` and `tables` lay them out,
-//! `build` puts all together, `layout` tells the format, `file` writes and opens, `kept` keeps what was replaced, `validate` checks, `lookup` finds, `walk` reads the intervals back,
+//! `build` puts all together, `layout` tells the format, `file` writes and opens, `kept` keeps what was replaced,
+//! `validate` checks, `lookup` and `names` find, `walk` reads the intervals back,
 //! `identity` makes the id; [`Coverage`] and [`Difference`] tell what an index covers and what changed.
 
+mod assignments;
 mod build;
+mod claim;
 mod content;
 mod coverage;
 mod diff;
@@ -40,6 +43,7 @@ mod kept;
 mod layout;
 mod lookup;
 pub mod naive;
+mod names;
 mod order;
 mod place;
 mod tables;
@@ -57,6 +61,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 use crate::net::{Address, Prefix};
 use crate::register::Register;
 
+pub use assignments::{Assignment, DutchBlock};
+pub use claim::{Claim, ClaimKey, Registered};
 pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
 pub use coverage::Coverage;
 pub use diff::{Change, ChangeKind, Difference};
@@ -65,7 +71,7 @@ pub use kept::{find_kept, kept_directory, prune_kept};
 pub use layout::{
     INDEX_BYTES_MAX, KEYS_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, SLOTS_MAX, TERMS_MAX, VERSION,
 };
-pub use lookup::{Claim, Covering, Finder, Registrations};
+pub use lookup::{Covering, Finder, Registrations};
 
 use file::Replaced;
 use layout::{Header, SECTIONS, Section};

@@ -62,6 +62,16 @@ pub fn inside(register: &Register, prefix: Prefix) -> Vec<&Registration> {
     register.registrations.iter().filter(is_inside).collect()
 }
 
+/// All registrations of domains that hold the name, in no order: it is the domain, or ends in it after a dot.
+#[must_use]
+pub fn covering_name<'r>(register: &'r Register, host: &str) -> Vec<&'r Registration> {
+    let holds = |row: &&Registration| match &row.key {
+        Key::Domain(domain) => host == domain || host.ends_with(&format!(".{domain}")),
+        _ => false,
+    };
+    register.registrations.iter().filter(holds).collect()
+}
+
 /// Fewest addresses first, then the earlier source, then the earlier line, then by first address, role, owner and dates.
 fn compare(register: &Register, a: &Registration, b: &Registration) -> Ordering {
     let size = |row: &Registration| match &row.key {

@@ -162,7 +162,14 @@ impl Sorted {
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         order.sort_unstable_by_key(|&terms| {
             let row = &rows[terms as usize];
-            (row.role, row.valid_from.get(), row.valid_until.get(), row.verified.get(), row.source.get())
+            (
+                row.role,
+                row.valid_from.get(),
+                row.valid_until.get(),
+                row.verified.get(),
+                row.source.get(),
+                row.scope,
+            )
         });
         let mut place = vec![0; rows.len()];
         for (&terms, canonical) in order.iter().zip(0..) {
@@ -210,14 +217,14 @@ impl TermsTable {
             verified: day(registration.verified),
             source: registration.source.into(),
             role: registration.role as u8,
-            zero: 0,
+            scope: registration.scope as u8,
         };
         if self.rows.get(self.last as usize) != Some(&row) {
             let new = self.rows.len() as u32;
             self.last = *self.known.entry(zerocopy::transmute!(row)).or_insert(new);
             if self.last == new {
                 check_size(
-                    "different combinations of role, source and dates",
+                    "different combinations of role, source, scope and dates",
                     self.rows.len() + 1,
                     TERMS_MAX,
                 )?;

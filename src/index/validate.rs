@@ -13,7 +13,7 @@ use super::layout::{
     LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE,
     TermsRow, WideRow,
 };
-use super::{Index, walk};
+use super::{Index, assignments, walk};
 
 /// What is wrong, if anything.
 type Verdict = Result<(), &'static str>;
@@ -45,6 +45,8 @@ pub(super) fn contents(index: &Index) -> Verdict {
     owners(index)?;
     terms(index)?;
     keys(index)?;
+    let owners = index.section::<OwnerRow>(Section::Owners).len();
+    assignments::validate(index, owners, index.section::<U32>(Section::TextEnds).len())?;
     let ranges = Ranges::read(index)?;
     ranges.lists(index)?;
     Layout::new(index, &ranges).check()
@@ -103,6 +105,7 @@ fn terms(index: &Index) -> Verdict {
     let sources = index.section::<U32>(Section::Sources).len();
     for terms in index.section::<TermsRow>(Section::Terms) {
         check(terms.role <= 2, "a role is unknown")?;
+        check(terms.scope <= 3, "a scope is unknown")?;
         check(usize::from(terms.source.get()) < sources, "the source of a registration is missing")?;
         for day in [terms.valid_from, terms.valid_until, terms.verified] {
             check(day.get() == NO_DAY || DAYS.contains(&day.get()), "a date is out of range")?;
@@ -117,11 +120,28 @@ fn keys(index: &Index) -> Verdict {
     let texts = index.section::<U32>(Section::TextEnds).len();
     let domains = index.section::<KeyRow>(Section::Domains);
     check(domains.iter().all(|row| (row.key.get() as usize) < texts), "a domain is missing")?;
-    for row in domains.iter().chain(index.section(Section::Asns)) {
+    let asns = index.section::<KeyRow>(Section::Asns);
+    check(asns.is_sorted_by_key(|row| row.key.get()), "AS numbers are out of order")?;
+    for row in domains.iter().chain(asns) {
         check((row.owner.get() as usize) < owners, "the owner of a registration is missing")?;
         check((row.terms.get() as usize) < terms, "the terms of a registration are missing")?;
     }
-    Ok(())
+    names(index.section(Section::Names), domains.len())
+}
+
+/// A search in the table ends, and finds what is there.
+fn names(table: &[U64], domains: usize) -> Verdict {
+    check((domains == 0) == table.is_empty(), "the table of names is missing")?;
+    if table.is_empty() {
+        return Ok(());
+    }
+    check(table.len().is_power_of_two(), "the table of names has another size")?;
+    check(table.contains(&U64::ZERO), "the table of names has no empty place")?;
+    let position = |place: &U64| place.get() as u32 as usize;
+    check(
+        table.iter().all(|place| *place == U64::ZERO || (1..=domains).contains(&position(place))),
+        "a name is missing",
+    )
 }
 
 /// The registrations of addresses.

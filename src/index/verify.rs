@@ -1,7 +1,7 @@
 //! The slow check of `index verify`: an index is what building it again gives.
 
 use super::Index;
-use crate::register::{Key, Owner, OwnerId, Register, Registration};
+use crate::register::{Assignments, Delegation, Delegations, Key, Owner, OwnerId, Register, Registration};
 
 impl Index {
     /// Builds the index again from its own owners and registrations, and compares all bytes.
@@ -24,6 +24,17 @@ impl Index {
         }
     }
 
+    fn customers(&self) -> Assignments {
+        self.assignments().map(|it| (it.range, it.netname, it.owner.0)).collect()
+    }
+
+    fn delegations(&self) -> Delegations {
+        let holder = |holder: Option<&str>| holder.map(Into::into);
+        self.dutch_blocks()
+            .map(|block| Delegation { range: block.range, holder: holder(block.holder) })
+            .collect()
+    }
+
     /// The register that it was built from, but for the numbers that owners were united by.
     fn register(&self) -> Option<Register> {
         let owners = self.owners().map(|position| {
@@ -42,15 +53,18 @@ impl Index {
                 line: owner.line,
             })
         });
-        let ranges = self.claims().map(|claim| Registration {
-            owner: claim.owner.0,
-            key: Key::Range(claim.range),
-            role: claim.role,
-            verified: claim.verified,
-            valid_from: claim.valid_from,
-            valid_until: claim.valid_until,
-            source: claim.source,
-            line: claim.line,
+        let ranges = self.claims().filter_map(|claim| {
+            Some(Registration {
+                owner: claim.owner.0,
+                key: Key::Range(claim.key.range()?),
+                role: claim.role,
+                verified: claim.verified,
+                valid_from: claim.valid_from,
+                valid_until: claim.valid_until,
+                scope: self.finder().scope(claim.registration),
+                source: claim.source,
+                line: claim.line,
+            })
         });
         let domains = self.domains().map(|claim| Registration {
             owner: claim.owner.0,
@@ -59,6 +73,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
+            scope: claim.scope,
             source: claim.source,
             line: claim.line,
         });
@@ -69,6 +84,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
+            scope: claim.scope,
             source: claim.source,
             line: claim.line,
         });
@@ -76,6 +92,9 @@ impl Index {
             owners: owners.collect::<Option<_>>()?,
             registrations: ranges.chain(domains).chain(asns).collect(),
             sources: self.source_names().map(str::to_owned).collect(),
+            assignments: self.customers(),
+            delegations: self.delegations(),
+            ..Register::default()
         })
     }
 }

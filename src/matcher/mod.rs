@@ -20,6 +20,7 @@ use crate::scan::{
     Content, Filter, Format, KeyKinds, Keys, Mapped, Sink, Source, SourceError, Stream, Subject, Tally,
     Window,
 };
+use crate::text::with_host;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,15 +135,16 @@ struct IndexFilter<'i> {
 
 impl Filter for IndexFilter<'_> {
     fn kinds(&self) -> KeyKinds {
-        KeyKinds { addresses: true, names: false, asns: false }
+        KeyKinds { addresses: true, names: self.finder.has_domains(), asns: self.finder.has_asns() }
     }
 
     fn may_hold(&self, keys: &Keys<'_>) -> bool {
-        match keys.subject {
+        let held = match keys.subject {
             Some(Subject::Address(address)) => self.finder.holds(address),
             Some(Subject::Prefix(prefix)) => self.index.covering_prefix(prefix).next().is_some(),
             None => false,
-        }
+        };
+        held || self.may_hold_otherwise(keys) && !keys.subject.is_some_and(Subject::is_special)
     }
 
     fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
@@ -151,6 +153,16 @@ impl Filter for IndexFilter<'_> {
 
     fn may_hold_v6(&self, addresses: &[u128]) -> u64 {
         self.finder.holds_v6_batch(addresses)
+    }
+}
+
+impl IndexFilter<'_> {
+    /// Whether a name or the AS number is registered; only what was asked for is filled.
+    fn may_hold_otherwise(&self, keys: &Keys<'_>) -> bool {
+        let holds = |name: &str| with_host(name, |host| self.finder.holds_name(host)) == Some(true);
+        keys.stated.as_deref().is_some_and(holds)
+            || keys.shown.as_deref().is_some_and(holds)
+            || keys.asn.is_some_and(|asn| self.finder.holds_asn(asn))
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a finding comes to: index, policy and alert brought together.
 
 use super::RunError;
-use crate::alert::{self, Alert, Context, Ids, Merged, Recipient, RecipientFacts};
-use crate::index::{Claim, Finder, Index, OwnerIx};
+use crate::alert::{self, Alert, Background, Context, Ids, Merged, Recipient, RecipientFacts};
+use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
-use crate::policy::{Case, Decision, Hold, InOffice, Line, decide};
+use crate::net::Asn;
+use crate::policy::{Case, Copies, Decision, Evidence, Hold, InOffice, Line, Tlp, decide};
 use crate::scan::{Finding, Subject};
 use crate::spool;
+use crate::text::with_host;
 
 /// Decides findings and writes their lines. The same for all threads.
 pub(super) struct Decider<'a> {
@@ -17,34 +19,98 @@ pub(super) struct Decider<'a> {
     pub(super) context: Context,
     pub(super) run_time: Moment,
     pub(super) observed: Option<Moment>,
+    /// Who else is told, of what may be told to others.
+    pub(super) copies: Copies,
+}
+
+/// The registrations that speak about a finding, by what they are found by.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// Those that hold its address, or all of its prefix.
+    pub address: Vec<Claim>,
+    /// Those of the name that it is about.
+    pub stated: Vec<Claim>,
+    /// Those of the name that the system shows of itself.
+    pub shown: Vec<Claim>,
+    /// Those of the AS number that its producer names.
+    pub asn: Vec<Claim>,
+    /// Of a prefix, those inside it.
+    pub inside: Vec<Claim>,
+}
+
+impl Claims {
+    /// Finds them by the parts of a finding; `names` are the stated and the shown one.
+    pub fn of(index: &Index, subject: Option<Subject>, names: [Option<&str>; 2], asn: Option<Asn>) -> Self {
+        Self::find(index, index.finder(), subject, names, asn)
+    }
+
+    fn find(
+        index: &Index,
+        finder: Finder<'_>,
+        subject: Option<Subject>,
+        names: [Option<&str>; 2],
+        asn: Option<Asn>,
+    ) -> Self {
+        let (address, inside): (Vec<Claim>, Vec<Claim>) = match subject {
+            None => (Vec::new(), Vec::new()),
+            Some(Subject::Address(address)) => (finder.covering(address).collect(), Vec::new()),
+            Some(Subject::Prefix(prefix)) => {
+                (index.covering_prefix(prefix).collect(), index.inside(prefix).collect())
+            }
+        };
+        // A special address is the same in many networks: no other key tells which of them is meant.
+        let is_special = subject.is_some_and(Subject::is_special);
+        let [stated, shown] = names.map(|name| match name {
+            Some(name) if finder.has_domains() && !is_special => {
+                with_host(name, |host| finder.covering_name(host)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        });
+        let asn = match asn {
+            Some(asn) if !is_special => finder.claims_of_asn(asn),
+            _ => Vec::new(),
+        };
+        Self { address, stated, shown, asn, inside }
+    }
+
+    /// What a choice is made from.
+    pub fn evidence(&self) -> Evidence<'_> {
+        let Self { address, stated, shown, asn, .. } = self;
+        Evidence { address, stated, shown, asn, is_shared: false }
+    }
+
+    /// Leaves out claims.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Claim) -> bool) {
+        for claims in [&mut self.address, &mut self.stated, &mut self.shown, &mut self.asn] {
+            claims.retain(&mut keep);
+        }
+    }
 }
 
 impl Decider<'_> {
     pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
-        if finding.subject.is_none() {
-            return Decision::Unmatched;
-        }
-        let (claims, inside) = self.claims(finding);
+        let claims = self.claims(finding);
         let case = Case {
-            claims: &claims,
-            inside: &inside,
+            evidence: claims.evidence(),
+            inside: &claims.inside,
             time: finding.time.or(self.observed),
             run_time: self.run_time,
             unknown_type: finding.unknown_type,
             has_identifier: finding.identifier.is_some(),
+            copies: self.copies(finding),
         };
         decide(&case, self.index)
     }
 
-    /// The registrations that hold what a finding is about, and of a prefix those inside it.
-    pub(super) fn claims(&self, finding: &Finding<'_>) -> (Vec<Claim>, Vec<Claim>) {
-        match finding.subject {
-            None => (Vec::new(), Vec::new()),
-            Some(Subject::Address(address)) => (self.finder.covering(address).collect(), Vec::new()),
-            Some(Subject::Prefix(prefix)) => {
-                (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
-            }
-        }
+    /// The registrations that speak about a finding.
+    pub(super) fn claims(&self, finding: &Finding<'_>) -> Claims {
+        let (stated, shown) = (finding.stated.as_deref(), finding.shown.as_deref());
+        Claims::find(self.index, self.finder, finding.subject, [stated, shown], finding.asn)
+    }
+
+    /// What is labelled for the recipient alone is for nobody else.
+    fn copies(&self, finding: &Finding<'_>) -> Copies {
+        if self.context.tlp(finding) >= Tlp::AmberStrict { Copies::default() } else { self.copies }
     }
 
     pub(super) fn ids(&self, finding: &Finding<'_>, owner: u32) -> Ids {
@@ -89,6 +155,20 @@ impl Decider<'_> {
         })
     }
 
+    /// What the recipient may know about the place: its own customer, if nothing narrower is registered.
+    fn background(&self, finding: &Finding<'_>, line: &Line) -> Background<'_> {
+        let (scope, told) = (self.finder.scope(line.claim.registration), self.index.organisation(line.owner));
+        let assignment = match finding.subject {
+            Some(Subject::Address(address)) => self.index.assignment(address),
+            _ => None,
+        };
+        let is_its_own = |it: &Assignment<'_>| {
+            let range = line.claim.key.range();
+            self.index.organisation(it.owner) == told && range.is_some_and(|range| range.contains(it.range))
+        };
+        Background { scope, assignment: assignment.filter(is_its_own) }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "an alert has that many parts")]
     pub(super) fn write_line(
         &self,
@@ -101,6 +181,11 @@ impl Decider<'_> {
         hold: Option<Hold>,
         also: Option<&Merged>,
     ) {
-        alert::write_line(out, &self.context, &Alert { finding, record, line, hold, recipient, ids, also });
+        let registered = self.index.registered(&line.claim);
+        let member = line.member.map(|member| self.index.owner(member).id);
+        let background = self.background(finding, line);
+        let alert =
+            Alert { finding, record, line, registered, member, background, hold, recipient, ids, also };
+        alert::write_line(out, &self.context, &alert);
     }
 }

@@ -82,6 +82,7 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
             match self.decider.decide(finding) {
                 Decision::Unmatched => {}
                 Decision::Share(line) => push(line.owner.0, 0),
+                Decision::ShareWith(lines) => lines.iter().for_each(|line| push(line.owner.0, 0)),
                 Decision::Hold(reason, lines) => {
                     lines.iter().for_each(|line| push(line.owner.0, 1 + reason as u8))
                 }

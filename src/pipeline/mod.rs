@@ -19,6 +19,7 @@ mod run;
 mod sort;
 mod wide;
 
+pub use decider::Claims;
 pub use preview::{PREVIEW_ALERTS, Preview, preview};
 pub use replay::{Replay, Replayed, ReplayedLine, replay_head, replay_record};
 pub use report::{Books, BySeverity, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
@@ -27,7 +28,7 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{InOffice, Tlp};
+use crate::policy::{Copies, InOffice, Tlp};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -87,6 +88,8 @@ pub struct FeedFacts {
     pub classification: Option<String>,
     /// Severity where the record says none.
     pub severity: Option<String>,
+    /// Who else is told.
+    pub copies: Copies,
 }
 
 /// How a dump's bytes are read. None of it changes a verdict.

@@ -233,6 +233,9 @@ impl Work<'_> {
             Some((line, reason)) => (line, Some(reason)),
             None => match self.decider.decide(&finding) {
                 Decision::Share(line) if owned(&line) => (line, None),
+                Decision::ShareWith(lines) => {
+                    (*lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?, None)
+                }
                 Decision::Hold(reason, lines) => {
                     let line = *lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?;
                     self.wide.keep(found, record, reason, &lines);

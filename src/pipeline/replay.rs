@@ -2,10 +2,9 @@
 //!
 //! The parts are those of a run, so that what is replayed is what a run does.
 
-use super::decider::Decider;
+use super::decider::{Claims, Decider};
 use super::run::{decider, open};
 use super::{Job, RunError, RunReport};
-use crate::index::Claim;
 use crate::matcher::{Accepted, DriveError, DriveOptions, Judge, drive};
 use crate::moment::Moment;
 use crate::policy::{Decision, Hold, Line, Tlp};
@@ -40,10 +39,8 @@ pub struct Replayed {
     pub finding_id: Uuid,
     /// When it was seen, as it counts for the choice.
     pub time: Option<Moment>,
-    /// The registrations that hold what it is about, most specific first.
-    pub claims: Vec<Claim>,
-    /// Of a record that names a prefix, the registrations inside it.
-    pub inside: Vec<Claim>,
+    /// The registrations that speak about it.
+    pub claims: Claims,
     /// Its label.
     pub tlp: Tlp,
     /// Why a person must decide.
@@ -140,7 +137,7 @@ fn replay(
 }
 
 fn replayed(decider: &Decider<'_>, tlp: Option<Tlp>, record: u64, finding: &Finding<'_>) -> Replayed {
-    let (claims, inside) = decider.claims(finding);
+    let claims = decider.claims(finding);
     let decision = decider.decide(finding);
     let hold = match &decision {
         Decision::Hold(reason, _) => Some(*reason),
@@ -158,7 +155,6 @@ fn replayed(decider: &Decider<'_>, tlp: Option<Tlp>, record: u64, finding: &Find
         finding_id: decider.finding_id(finding),
         time: finding.time.or(decider.observed),
         claims,
-        inside,
         tlp: Tlp::of(finding.tlp.as_deref(), tlp),
         hold,
         lines: decision.lines().iter().map(line).collect(),

@@ -258,6 +258,7 @@ pub(super) fn decider<'a>(job: &Job<'a>, facts: &FeedFacts, report: &RunReport, 
         context,
         run_time: job.run_time,
         observed,
+        copies: facts.copies,
     }
 }
 

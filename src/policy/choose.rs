@@ -3,9 +3,12 @@
 //! In prose, and in this order:
 //!
 //! 1. *Validity.* A registration that is not valid on the day takes no part.
-//! 2. *Role.* `user` before `network` before `link`: the next role is asked only when nobody is left in this one.
+//! 2. *Rungs.* The `user` domain of the name that the finding is about; the `user` prefix; the `user` domain of the name that the system
+//!    shows; the `user` AS number that announces the address; the `network` prefix; any other `user` AS number; the `network` AS number; a
+//!    `link`, in the same order of keys. The next rung is asked only when nobody is left on this one.
 //! 3. *Specificity.* A registration gives way to one of another organisation that lies strictly inside it, whatever their
-//!    sources. Equal ones and ones that cross stay rivals.
+//!    sources. Equal ones and ones that cross stay rivals. A `user` AS number counts as the prefix that it announces: it gives way to a
+//!    `network` prefix of another organisation inside that.
 //! 4. *Source.* Of the rivals that are left, those of the earliest source decide. If they are of one organisation, it is
 //!    chosen; if not, it is a conflict, which never falls through to a wider registration, a contact or none.
 //! 5. *Contact.* An organisation that is chosen and has no contact in any of its entries gives way: without its registrations the
@@ -16,7 +19,7 @@
 //! the next of these that has one, then any entry of the organisation that has one, in order of appearance.
 
 use super::decision::{Line, Rule};
-use crate::index::{Claim, Index, OwnerIx};
+use crate::index::{Claim, ClaimKey, Index, OwnerIx};
 use crate::moment::Day;
 use crate::register::Role;
 use std::fmt;
@@ -29,6 +32,8 @@ pub trait Owners {
     fn has_contact(&self, owner: OwnerIx) -> bool;
     /// All entries of an organisation, in order of appearance (source, then line).
     fn united(&self, organisation: OwnerIx) -> impl Iterator<Item = OwnerIx>;
+    /// The link organisations of an owner that are registered themselves.
+    fn links(&self, owner: OwnerIx) -> Vec<OwnerIx>;
 }
 
 impl Owners for Index {
@@ -42,6 +47,48 @@ impl Owners for Index {
 
     fn united(&self, organisation: OwnerIx) -> impl Iterator<Item = OwnerIx> {
         Index::united(self, organisation)
+    }
+
+    fn links(&self, owner: OwnerIx) -> Vec<OwnerIx> {
+        self.owner(owner).links().filter_map(|id| self.owner_of_id(id)).collect()
+    }
+}
+
+/// All registrations that hold a finding's keys, whether valid or not, each list as the index returns it: what holds least first,
+/// then by source and line.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Evidence<'c> {
+    /// Those that hold its address, or all of its prefix; AS numbers that announce it among them.
+    pub address: &'c [Claim],
+    /// Of the name that it is about.
+    pub stated: &'c [Claim],
+    /// Of the name that the system shows.
+    pub shown: &'c [Claim],
+    /// Of the AS number that the record names, where that is not told by `address`.
+    pub asn: &'c [Claim],
+    /// The address is known to serve many: a CDN's, a hoster's, a carrier's.
+    pub is_shared: bool,
+}
+
+impl<'c> Evidence<'c> {
+    /// Registrations that hold an address, and no other key.
+    #[must_use]
+    pub const fn of_address(address: &'c [Claim]) -> Self {
+        Self { address, stated: &[], shown: &[], asn: &[], is_shared: false }
+    }
+
+    /// All of them: by the name that it is about, by address, by the name that is shown, by AS number.
+    pub fn claims(self) -> impl Iterator<Item = &'c Claim> {
+        [self.stated, self.address, self.shown, self.asn].into_iter().flatten()
+    }
+
+    fn of(self, list: List) -> &'c [Claim] {
+        match list {
+            List::Address => self.address,
+            List::Stated => self.stated,
+            List::Shown => self.shown,
+            List::Asn => self.asn,
+        }
     }
 }
 
@@ -58,49 +105,145 @@ pub enum Outcome {
     NoContact(Line),
 }
 
-/// The roles, strongest first.
-const ROLES: [Role; 3] = [Role::User, Role::Network, Role::Link];
-
-/// Chooses the recipient among `claims`: all registrations that hold the address (or the whole prefix), fewest addresses
-/// first, equal sizes by source and line, as the index returns them.
-///
-/// Allocates for a conflict, and for each organisation that gives way for want of a contact.
-pub fn choose<O: Owners>(claims: &[Claim], day: Day, owners: &O) -> Outcome {
-    choose_and_tell_who_gave_way(claims, day, owners).0
+/// A list of [`Evidence`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum List {
+    Address,
+    Stated,
+    Shown,
+    Asn,
 }
 
-/// The outcome, and the organisations that gave way for want of a contact.
-fn choose_and_tell_who_gave_way<O: Owners>(
-    claims: &[Claim],
-    day: Day,
-    owners: &O,
-) -> (Outcome, Vec<OwnerIx>) {
-    debug_assert!(claims.is_sorted_by_key(rank), "claims come most specific first");
+/// One step of the order in which claims are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Rung {
+    list: List,
+    role: Role,
+    rule: Rule,
+    /// A `network` prefix inside beats it.
+    is_a_prefix: bool,
+}
+
+const fn rung(list: List, role: Role, rule: Rule) -> Rung {
+    Rung { list, role, rule, is_a_prefix: false }
+}
+
+/// All rungs, highest first.
+const RUNGS: [Rung; 13] = [
+    rung(List::Stated, Role::User, Rule::UserName),
+    rung(List::Address, Role::User, Rule::UserPrefix),
+    rung(List::Shown, Role::User, Rule::UserName),
+    Rung { is_a_prefix: true, ..rung(List::Address, Role::User, Rule::UserAsn) },
+    rung(List::Address, Role::Network, Rule::NetworkPrefix),
+    rung(List::Address, Role::User, Rule::UserAsn),
+    rung(List::Asn, Role::User, Rule::UserAsn),
+    rung(List::Address, Role::Network, Rule::NetworkAsn),
+    rung(List::Asn, Role::Network, Rule::NetworkAsn),
+    rung(List::Stated, Role::Link, Rule::Link),
+    rung(List::Address, Role::Link, Rule::Link),
+    rung(List::Shown, Role::Link, Rule::Link),
+    rung(List::Asn, Role::Link, Rule::Link),
+];
+
+/// Where an address is shared and several organisations are registered as its user, the name that it shows tells more.
+const RUNGS_OF_SHARED: [Rung; 13] = {
+    let mut rungs = RUNGS;
+    (rungs[1], rungs[2]) = (RUNGS[2], RUNGS[1]);
+    rungs
+};
+
+/// The rungs on which owners of networks stand.
+const NETWORK_RUNGS: [Rung; 3] = [RUNGS[4], RUNGS[7], RUNGS[8]];
+
+/// The rungs for what is known of a finding.
+fn rungs<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> &'static [Rung] {
+    let users = || {
+        let claims = evidence.address.iter();
+        let users = claims.filter(|claim| RUNGS[1].takes(claim) && is_valid(claim, day));
+        users.map(|claim| owners.organisation(claim.owner))
+    };
+    match evidence.is_shared && users().any(|one| users().any(|other| one != other)) {
+        true => &RUNGS_OF_SHARED,
+        false => &RUNGS,
+    }
+}
+
+impl Rung {
+    /// Whether a claim of its list is asked on it.
+    fn takes(self, claim: &Claim) -> bool {
+        let is_asn = matches!(claim.key, ClaimKey::Asn(_) | ClaimKey::Announced(..));
+        let wants_asn = match self.rule {
+            Rule::UserAsn | Rule::NetworkAsn => true,
+            Rule::UserPrefix | Rule::UserName | Rule::NetworkPrefix => false,
+            Rule::Link => is_asn,
+        };
+        claim.role == self.role && is_asn == wants_asn
+    }
+}
+
+/// Chooses the recipient of a finding.
+///
+/// Allocates for a conflict, and for each organisation that gives way for want of a contact.
+pub fn choose<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> Outcome {
+    choose_on(rungs(evidence, day, owners), evidence, day, owners).outcome
+}
+
+/// Chooses among the owners of the network alone.
+pub(super) fn choose_network<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> Outcome {
+    choose_on(&NETWORK_RUNGS, evidence, day, owners).outcome
+}
+
+/// A choice, and what it came to it by.
+struct Chosen {
+    outcome: Outcome,
+    /// The number of the rung that decided.
+    rung: Option<usize>,
+    /// The organisations that gave way for want of a contact.
+    gave_way: Vec<OwnerIx>,
+}
+
+fn choose_on<O: Owners>(rungs: &[Rung], evidence: Evidence<'_>, day: Day, owners: &O) -> Chosen {
+    debug_assert!(
+        [evidence.address, evidence.stated, evidence.shown, evidence.asn]
+            .iter()
+            .all(|claims| claims.is_sorted_by_key(rank)),
+        "claims come most specific first"
+    );
     let mut gave_way = Vec::new();
     let mut first_candidate = None;
-    for role in ROLES {
-        loop {
-            let contest = Contest { claims, role, day, owners, gave_way: &gave_way };
-            let organisation = match contest.leaders() {
-                Leaders::None => break,
-                Leaders::Several => return (Outcome::Conflict(contest.claimants()), gave_way),
-                Leaders::One(organisation) => organisation,
-            };
-            match contest.entry_told(organisation) {
-                Told::Entry(line) => return (Outcome::Winner(line), gave_way),
-                Told::Nobody(candidate) => {
-                    first_candidate.get_or_insert(candidate);
-                    gave_way.push(organisation);
-                }
+    let mut number = 0;
+    while let Some(&rung) = rungs.get(number) {
+        let contest = Contest { evidence, rung, day, owners, gave_way: &gave_way };
+        let organisation = match contest.leaders() {
+            Leaders::None => {
+                number += 1;
+                continue;
+            }
+            Leaders::Several => {
+                let outcome = Outcome::Conflict(contest.claimants());
+                return Chosen { outcome, rung: Some(number), gave_way };
+            }
+            Leaders::One(organisation) => organisation,
+        };
+        match contest.entry_told(organisation) {
+            Told::Entry(line) => {
+                return Chosen { outcome: Outcome::Winner(line), rung: Some(number), gave_way };
+            }
+            Told::Nobody(candidate) => {
+                first_candidate.get_or_insert(candidate);
+                gave_way.push(organisation);
+                // Without its registrations, others may be unbeaten on a rung that was passed.
+                number = 0;
             }
         }
     }
-    (first_candidate.map_or(Outcome::Nobody, Outcome::NoContact), gave_way)
+    let outcome = first_candidate.map_or(Outcome::Nobody, Outcome::NoContact);
+    Chosen { outcome, rung: None, gave_way }
 }
 
 /// Order among claims: most specific first, then source, then line.
 pub(super) fn rank(claim: &Claim) -> (u128, u16, u32) {
-    (claim.range.size_less_one(), claim.source, claim.line)
+    (claim.key.extent(), claim.source, claim.line)
 }
 
 /// Whether the registration is valid on a day; both of its days are included.
@@ -123,19 +266,28 @@ pub(super) enum Told {
     Nobody(Line),
 }
 
-/// The claims in one role on one day, less those of organisations that gave way.
+/// The claims of one rung on one day, less those of organisations that gave way.
 struct Contest<'c, O> {
-    claims: &'c [Claim],
-    role: Role,
+    evidence: Evidence<'c>,
+    rung: Rung,
     day: Day,
     owners: &'c O,
     gave_way: &'c [OwnerIx],
 }
 
-impl<O: Owners> Contest<'_, O> {
+impl<'c, O: Owners> Contest<'c, O> {
+    /// The list that the rung asks.
+    fn claims(&self) -> &'c [Claim] {
+        self.evidence.of(self.rung.list)
+    }
+
     fn takes_part(&self, claim: &Claim) -> bool {
-        claim.role == self.role
-            && is_valid(claim, self.day)
+        self.rung.takes(claim) && self.counts(claim)
+    }
+
+    /// Whether a claim counts at all.
+    fn counts(&self, claim: &Claim) -> bool {
+        is_valid(claim, self.day)
             && (self.gave_way.is_empty() || !self.gave_way.contains(&self.organisation(claim)))
     }
 
@@ -145,23 +297,25 @@ impl<O: Owners> Contest<'_, O> {
 
     /// Whether a claim of another organisation lies strictly inside the one at `at`. Smaller ones stand before it.
     fn is_beaten(&self, at: usize) -> bool {
-        let (narrower, claim) = (&self.claims[..at], &self.claims[at]);
+        let (narrower, claim) = (&self.claims()[..at], &self.claims()[at]);
+        let is_network = |other: &Claim| {
+            other.role == Role::Network && matches!(other.key, ClaimKey::Range(_)) && self.counts(other)
+        };
         narrower.iter().any(|other| {
-            claim.range != other.range
-                && claim.range.contains(other.range)
-                && self.takes_part(other)
+            other.key.is_inside(claim.key)
+                && (self.takes_part(other) || self.rung.is_a_prefix && is_network(other))
                 && self.organisation(other) != self.organisation(claim)
         })
     }
 
     /// The claims that take part and are not beaten.
-    fn rivals(&self) -> impl Iterator<Item = &Claim> {
+    fn rivals(&self) -> impl Iterator<Item = &'c Claim> {
         let unbeaten = |&(at, claim): &(usize, &Claim)| self.takes_part(claim) && !self.is_beaten(at);
-        self.claims.iter().enumerate().filter(unbeaten).map(|(_, claim)| claim)
+        self.claims().iter().enumerate().filter(unbeaten).map(|(_, claim)| claim)
     }
 
     /// The rivals of the earliest source.
-    fn deciding(&self) -> impl Iterator<Item = &Claim> {
+    fn deciding(&self) -> impl Iterator<Item = &'c Claim> {
         let source = self.rivals().map(|claim| claim.source).min();
         self.rivals().filter(move |claim| Some(claim.source) == source)
     }
@@ -186,10 +340,10 @@ impl<O: Owners> Contest<'_, O> {
 
     fn entry_told(&self, organisation: OwnerIx) -> Told {
         let ranked = self
-            .claims
+            .claims()
             .iter()
             .filter(|claim| self.takes_part(claim) && self.organisation(claim) == organisation);
-        entry_told(ranked, organisation, self.owners)
+        entry_told(ranked, organisation, self.rung.rule, self.owners)
             .expect("an organisation that leads has a claim that takes part")
     }
 }
@@ -198,11 +352,12 @@ impl<O: Owners> Contest<'_, O> {
 pub(super) fn entry_told<'c, O: Owners>(
     mut ranked: impl Iterator<Item = &'c Claim> + Clone,
     organisation: OwnerIx,
+    rule: Rule,
     owners: &O,
 ) -> Option<Told> {
     let covering = ranked.clone().map(|claim| claim.owner);
     let best = ranked.next()?;
-    let line = |owner| Line { owner, rule: Rule::of_prefix(best.role), claim: *best };
+    let line = |owner| Line { owner, rule, claim: *best, member: None };
     let mut entries = covering.chain(owners.united(organisation));
     let with_contact = entries.find(|&owner| owners.has_contact(owner));
     Some(with_contact.map_or_else(|| Told::Nobody(line(best.owner)), |owner| Told::Entry(line(owner))))
@@ -234,13 +389,15 @@ pub enum Reason {
     Wins,
     /// It is not valid on the day.
     NotValid(Day),
-    /// Its role comes after that of one that is found.
+    /// It is asked only where nobody is found by a stronger rule.
     Weaker {
-        /// Its own role.
-        role: Role,
-        /// The stronger role that decides.
-        found: Role,
+        /// The rule it would win by.
+        own: Rule,
+        /// The rule that decides.
+        found: Rule,
     },
+    /// It is a domain in a role in which domains choose nobody.
+    Idle,
     /// No entry of its organisation has a contact.
     NoContact,
     /// It belongs to the organisation that is told, or to a claimant of a conflict, because of another registration.
@@ -259,7 +416,11 @@ impl fmt::Display for Reason {
         match self {
             Self::Wins => f.pad("wins"),
             Self::NotValid(day) => write!(f, "not valid on {day}"),
-            Self::Weaker { role, found } => write!(f, "{}, and a {} is found", role.as_str(), found.as_str()),
+            Self::Weaker { own, found } if own.role() != found.role() => {
+                write!(f, "{}, and a {} is found", own.role().as_str(), found.role().as_str())
+            }
+            Self::Weaker { own, found } => write!(f, "{own}, and a {found} is found"),
+            Self::Idle => f.pad("a domain of the network's owner chooses nobody"),
             Self::NoContact => f.pad("no contact"),
             Self::SameOrganisation => f.pad("same organisation"),
             Self::LessSpecific => f.pad("less specific"),
@@ -269,41 +430,53 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Chooses as [`choose`] does, and gives each registration its reason, in the order of `claims`.
-pub fn explain<O: Owners>(claims: &[Claim], day: Day, owners: &O) -> (Outcome, Vec<Explanation>) {
-    let (outcome, gave_way) = choose_and_tell_who_gave_way(claims, day, owners);
+/// Chooses as [`choose`] does, and gives each registration its reason, in the order of [`Evidence::claims`].
+pub fn explain<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> (Outcome, Vec<Explanation>) {
+    let rungs = rungs(evidence, day, owners);
+    let Chosen { outcome, rung, gave_way } = choose_on(rungs, evidence, day, owners);
     let leading: &[Line] = match &outcome {
         Outcome::Nobody | Outcome::NoContact(_) => &[],
         Outcome::Winner(line) => std::slice::from_ref(line),
         Outcome::Conflict(lines) => lines,
     };
-    let role = leading.first().map(|line| line.claim.role);
-    let contest = role.map(|role| Contest { claims, role, day, owners, gave_way: &gave_way });
-    let reason_of = |at: usize, claim: &Claim| {
-        let Some(contest) = contest.as_ref().filter(|_| is_valid(claim, day)) else {
-            return if is_valid(claim, day) { Reason::NoContact } else { Reason::NotValid(day) };
-        };
-        contest.reason(at, leading)
-    };
-    let explanations = claims.iter().enumerate().map(|(at, claim)| {
-        let reason = reason_of(at, claim);
-        Explanation { claim: *claim, wins: reason == Reason::Wins, reason }
-    });
-    let explanations = explanations.collect();
+    let mut explanations = Vec::new();
+    for list in [List::Stated, List::Address, List::Shown, List::Asn] {
+        for (at, claim) in evidence.of(list).iter().enumerate() {
+            let reason = match rung {
+                _ if !is_valid(claim, day) => Reason::NotValid(day),
+                None if rungs.iter().any(|rung| rung.list == list && rung.takes(claim)) => Reason::NoContact,
+                None => Reason::Idle,
+                Some(number) => {
+                    let contest = Contest { evidence, rung: rungs[number], day, owners, gave_way: &gave_way };
+                    contest.reason(rungs, number, (list, at), leading)
+                }
+            };
+            explanations.push(Explanation { claim: *claim, wins: reason == Reason::Wins, reason });
+        }
+    }
     (outcome, explanations)
 }
 
 impl<O: Owners> Contest<'_, O> {
-    /// The reason of a valid claim, in a contest that `leading` lead.
-    fn reason(&self, at: usize, leading: &[Line]) -> Reason {
-        let claim = &self.claims[at];
+    /// The reason of a valid claim, in the contest on rung `number` that `leading` lead.
+    fn reason(&self, rungs: &[Rung], number: usize, (list, at): (List, usize), leading: &[Line]) -> Reason {
+        let claim = &self.evidence.of(list)[at];
         let organisation = self.organisation(claim);
         let is_conflict = leading.len() > 1;
-        if claim.role > self.role {
-            return Reason::Weaker { role: claim.role, found: self.role };
+        // A claim that two rungs ask is spoken of where it may still win, or where it lost.
+        let own = rungs.iter().enumerate().filter(|(_, rung)| rung.list == list && rung.takes(claim));
+        let Some((own_number, own)) = own.min_by_key(|&(own, _)| own.abs_diff(number)) else {
+            return Reason::Idle;
+        };
+        if own_number > number {
+            return Reason::Weaker { own: own.rule, found: self.rung.rule };
         }
-        if !self.takes_part(claim) {
+        if !self.counts(claim) {
             return Reason::NoContact;
+        }
+        if own_number < number {
+            // It took part there, is not the last one, and nobody gave way: so it was beaten.
+            return Reason::LessSpecific;
         }
         if !is_conflict && leading.iter().any(|line| line.claim == *claim) {
             return Reason::Wins;

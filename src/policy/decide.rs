@@ -1,7 +1,8 @@
 //! What becomes of one finding: the choice at two times, and what must be held.
 
-use super::choose::{Outcome, Owners, choose, entry_told, is_valid, rank};
-use super::decision::{Decision, Hold, Line};
+use super::choose::{Evidence, Outcome, Owners, choose, entry_told, is_valid, rank};
+use super::copies::Copies;
+use super::decision::{Decision, Hold, Line, Rule};
 use crate::index::{Claim, OwnerIx};
 use crate::moment::{Day, Moment};
 
@@ -11,9 +12,8 @@ pub const FUTURE_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// What is known of one finding.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'c> {
-    /// All registrations that hold its address, or all of its prefix; most specific first, as the index returns them,
-    /// whether valid or not.
-    pub claims: &'c [Claim],
+    /// All registrations that hold its keys.
+    pub evidence: Evidence<'c>,
     /// Of a record that names a prefix: the registrations inside it. Else none.
     pub inside: &'c [Claim],
     /// `time.source`: when the producer saw it, or what `--observed` says instead.
@@ -24,6 +24,8 @@ pub struct Case<'c> {
     pub unknown_type: bool,
     /// Somebody says what is wrong.
     pub has_identifier: bool,
+    /// Who else is told.
+    pub copies: Copies,
 }
 
 /// Decides who is told, or that a person must see it.
@@ -37,9 +39,14 @@ pub fn decide<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
     if let Some(hold) = case.hold_for_the_finding() {
         return Decision::Hold(hold, decision.lines()[..1].to_vec());
     }
-    match case.lines_inside(decision.lines(), owners) {
-        inside if inside.is_empty() => decision,
-        inside => Decision::Hold(Hold::Prefix, [decision.lines(), &inside].concat()),
+    let inside = case.lines_inside(decision.lines(), owners);
+    match decision {
+        decision if !inside.is_empty() => Decision::Hold(Hold::Prefix, [decision.lines(), &inside].concat()),
+        Decision::Share(line) if case.copies != Copies::default() => {
+            let lines = case.copies.lines(line, case.evidence, case.days(), owners);
+            if lines == [line] { Decision::Share(line) } else { Decision::ShareWith(lines) }
+        }
+        decision => decision,
     }
 }
 
@@ -81,7 +88,10 @@ impl Case<'_> {
             .collect();
         others.sort_by_key(|&(organisation, claim)| (organisation, rank(claim)));
         let mut lines: Vec<Line> = (others.chunk_by(|one, other| one.0 == other.0))
-            .filter_map(|group| entry_told(group.iter().map(|&(_, claim)| claim), group[0].0, owners))
+            .filter_map(|group| {
+                let rule = Rule::of_address(group[0].1);
+                entry_told(group.iter().map(|&(_, claim)| claim), group[0].0, rule, owners)
+            })
             .map(|told| told.line())
             .collect();
         lines.sort_by_key(|line| rank(&line.claim));
@@ -92,12 +102,13 @@ impl Case<'_> {
 /// The choice alone: unmatched, shared, or held as conflict, moved or no-contact.
 fn choose_at_both_times<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
     let (then, now) = case.days();
-    let outcome_now = choose(case.claims, now, owners);
-    let same = then == now || case.claims.iter().all(|claim| is_valid(claim, then) == is_valid(claim, now));
+    let outcome_now = choose(case.evidence, now, owners);
+    let same =
+        then == now || case.evidence.claims().all(|claim| is_valid(claim, then) == is_valid(claim, now));
     if same {
         return settle(outcome_now);
     }
-    settle_two(choose(case.claims, then, owners), outcome_now, owners)
+    settle_two(choose(case.evidence, then, owners), outcome_now, owners)
 }
 
 /// Both times say the same.

@@ -1,6 +1,6 @@
 //! What can become of a finding: closed sets, shared by summary, metrics and files.
 
-use crate::index::{Claim, OwnerIx};
+use crate::index::{Claim, ClaimKey, OwnerIx};
 use crate::register::Role;
 use std::fmt;
 
@@ -11,6 +11,8 @@ pub enum Decision {
     Unmatched,
     /// The recipient is told.
     Share(Line),
+    /// Several are told, or others instead of the recipient: one line each.
+    ShareWith(Vec<Line>),
     /// A person decides; at least one line, the one that would have been told first.
     Hold(Hold, Vec<Line>),
     /// Policy drops it (assessment); counted.
@@ -25,7 +27,7 @@ impl Decision {
         match self {
             Self::Unmatched => &[],
             Self::Share(line) | Self::Drop(line) | Self::Except(line) => std::slice::from_ref(line),
-            Self::Hold(_, lines) => lines,
+            Self::ShareWith(lines) | Self::Hold(_, lines) => lines,
         }
     }
 }
@@ -40,6 +42,8 @@ pub struct Line {
     pub rule: Rule,
     /// The most specific registration of the organisation in the role that won.
     pub claim: Claim,
+    /// Of a link organisation that is told on behalf of a member: the member, whose registration it is.
+    pub member: Option<OwnerIx>,
 }
 
 /// Why a person must decide; a closed set, in order of precedence: the first that applies is the reason.
@@ -149,21 +153,23 @@ impl Rule {
         }
     }
 
-    /// What of the finding was looked up, for `extra.match.key`: `address`, `name` or `asn`.
-    pub const fn key(self) -> &'static str {
+    /// The role that a registration has which wins by it.
+    pub const fn role(self) -> Role {
         match self {
-            Self::UserPrefix | Self::NetworkPrefix | Self::Link => "address",
-            Self::UserName => "name",
-            Self::UserAsn | Self::NetworkAsn => "asn",
+            Self::UserPrefix | Self::UserName | Self::UserAsn => Role::User,
+            Self::NetworkPrefix | Self::NetworkAsn => Role::Network,
+            Self::Link => Role::Link,
         }
     }
 
-    /// The rule by which a prefix in that role wins.
-    pub(super) const fn of_prefix(role: Role) -> Self {
-        match role {
-            Role::User => Self::UserPrefix,
-            Role::Network => Self::NetworkPrefix,
-            Role::Link => Self::Link,
+    /// The rule by which a registration wins that was found by address.
+    pub(super) const fn of_address(claim: &Claim) -> Self {
+        match (claim.role, claim.key) {
+            (Role::User, ClaimKey::Announced(..)) => Self::UserAsn,
+            (Role::Network, ClaimKey::Announced(..)) => Self::NetworkAsn,
+            (Role::User, _) => Self::UserPrefix,
+            (Role::Network, _) => Self::NetworkPrefix,
+            (Role::Link, _) => Self::Link,
         }
     }
 }

@@ -1,20 +1,22 @@
-//! Who is told: pure functions over covering registrations.
+//! Who is told: pure functions over the registrations that hold a finding's keys.
 //!
 //! The recipient is the user of the system, else the owner of the network. [`choose`] answers that for one day; [`decide`]
 //! asks it for the day of the finding and for the day of the run, and holds what a person must see: a finding without a word
-//! for what is wrong, a conflict, an owner that changed. [`Senders`] says who warns, [`Tlp`] how far the word may go.
+//! for what is wrong, a conflict, an owner that changed. [`Copies`] says who else is told. [`Senders`] says who warns, [`Tlp`] how far the word may go.
 //! [`explain`] gives a reason for each registration, and cannot disagree with [`choose`]: it asks it.
 //!
 //! Nothing here reads a clock, a file or an index beyond the few questions of [`Owners`]. TLP labels are read and written, and
-//! not yet judged; names, AS numbers, assessments and exceptions have their reasons here and no rule yet.
+//! not yet judged; assessments and exceptions have their reasons here and no rule yet.
 
 mod choose;
+mod copies;
 mod decide;
 mod decision;
 mod sender;
 mod tlp;
 
-pub use choose::{Explanation, Outcome, Owners, Reason, choose, explain};
+pub use choose::{Evidence, Explanation, Outcome, Owners, Reason, choose, explain};
+pub use copies::{Copies, LinkMode, Notify};
 pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Decision, Hold, Line, Rule};
 pub use sender::{InOffice, Office, SenderName, SenderNameError, Senders};

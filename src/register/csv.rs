@@ -7,7 +7,7 @@
 
 use crate::moment::Day;
 use crate::register::merge::Sink;
-use crate::register::owner::Role;
+use crate::register::owner::{Role, Scope};
 use crate::register::report::FindingKind;
 use crate::register::row::{self, Attribute, Attributes, Row, RowClaim, Validity, Wrong, quote, read_text};
 use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
@@ -320,7 +320,7 @@ fn read_claims(fields: &Fields<'_, '_>) -> Result<Vec<RowClaim>, Wrong> {
     let valid =
         Validity { from: fields.day(Column::ValidFrom)?, until: fields.day(Column::ValidUntil)? }.check()?;
     let role = fields.text(Column::Role)?.map(row::read_role).transpose()?;
-    let claim = |key, default| RowClaim { key, role: role.unwrap_or(default), valid };
+    let claim = |key, default| RowClaim { key, role: role.unwrap_or(default), valid, scope: Scope::Stated };
     let mut claims = Vec::with_capacity(1);
     let (network, asn) = (fields.bytes(Column::Network), fields.bytes(Column::Asn));
     if !network.is_empty() {

@@ -11,7 +11,7 @@
 use crate::moment::Day;
 use crate::register::csv::name_unknown;
 use crate::register::merge::Sink;
-use crate::register::owner::Role;
+use crate::register::owner::{Role, Scope};
 use crate::register::report::FindingKind;
 use crate::register::row::{self, Attribute, Attributes, Row, RowClaim, Validity, Wrong, quote, read_text};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -165,6 +165,7 @@ impl Line {
     fn claims(&self) -> Result<Vec<RowClaim>, Wrong> {
         let valid = read_validity(&self.valid_from, &self.valid_until)?;
         let role = filled(&self.role).map(row::read_role).transpose()?;
+        let scope = Scope::Stated;
         valid.check()?;
         let mut claims = Vec::new();
         for item in self.networks.iter().flatten() {
@@ -173,18 +174,19 @@ impl Line {
                 Validity { from: own.from.or(valid.from), until: own.until.or(valid.until) }.check()?;
             let own_role = filled(&item.role).map(row::read_role).transpose()?;
             let key = row::read_network(item.network.as_bytes())?;
-            claims.push(RowClaim { key, role: own_role.or(role).unwrap_or(Role::User), valid });
+            claims.push(RowClaim { key, role: own_role.or(role).unwrap_or(Role::User), valid, scope });
         }
         for asn in self.asns.iter().flatten() {
             claims.push(RowClaim {
                 key: row::read_asn(asn.0.as_bytes())?,
                 role: role.unwrap_or(Role::Network),
                 valid,
+                scope,
             });
         }
         for domain in self.domains.iter().flatten() {
             let key = row::read_domain(domain.trim_ascii())?;
-            claims.push(RowClaim { key, role: role.unwrap_or(Role::User), valid });
+            claims.push(RowClaim { key, role: role.unwrap_or(Role::User), valid, scope });
         }
         Ok(claims)
     }

@@ -59,8 +59,7 @@ impl<'r> Lint<'r> {
     fn check_width(&mut self, registration: &Registration) {
         let too_wide = match &registration.key {
             Key::Range(range) => range.size_less_one() > widest(range.family()),
-            Key::Asn(_) => false,
-            Key::Domain(domain) => !domain.contains('.'),
+            Key::Asn(_) | Key::Domain(_) => false,
         };
         if too_wide {
             self.find(FindingKind::TooWide, registration, |key, id| {

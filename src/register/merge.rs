@@ -7,8 +7,10 @@ use crate::register::read::Progress;
 use crate::register::report::{FindingKind, Report};
 use crate::register::row::{Attribute, Row, Wrong, quote};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 
 /// Most owners of a register; an index refers to them in 24 bits.
 const OWNERS_MAX: usize = 1 << 24;
@@ -21,7 +23,7 @@ const KVK_PLACEHOLDER: &str = "00000000";
 /// More owners than one organisation is likely to have entries.
 const UNION_OWNERS_USUAL_MAX: usize = 100;
 /// Bytes between two calls of the progress hook.
-const PROGRESS_BYTES: usize = 1 << 20;
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// An owner as far as its rows have been read.
 #[derive(Debug)]
@@ -71,15 +73,24 @@ pub(super) struct Sink<'p> {
     /// Owners are positions in this source's `owners`.
     registrations: Vec<Registration>,
     progress: &'p dyn Fn(Progress),
-    progress_at: usize,
+    /// Stored bytes of the source that were read.
+    read: Rc<Cell<u64>>,
+    progress_at: u64,
 }
 
 impl<'p> Sink<'p> {
-    pub(super) fn new(file: &'p str, source: u16, bytes: usize, progress: &'p dyn Fn(Progress)) -> Self {
+    pub(super) fn new(
+        file: &'p str,
+        source: u16,
+        bytes: u64,
+        read: Rc<Cell<u64>>,
+        progress: &'p dyn Fn(Progress),
+    ) -> Self {
         Self {
             file,
             source,
-            report: Report { bytes: bytes as u64, ..Report::default() },
+            report: Report { bytes, ..Report::default() },
+            read,
             owners: Vec::new(),
             ids: Ids::default(),
             registrations: Vec::new(),
@@ -88,17 +99,36 @@ impl<'p> Sink<'p> {
         }
     }
 
+    /// Its position among the sources.
+    pub(super) fn source(&self) -> u16 {
+        self.source
+    }
+
     /// Tells how far reading is, now and then.
     pub(super) fn progress(&mut self, bytes_read: usize) {
-        if bytes_read - self.progress_at >= PROGRESS_BYTES {
+        self.progress_to(bytes_read as u64);
+    }
+
+    /// The same, for a source that is read as a stream.
+    pub(super) fn progress_of_source(&mut self) {
+        self.progress_to(self.read.get());
+    }
+
+    fn progress_to(&mut self, bytes_read: u64) {
+        if bytes_read.saturating_sub(self.progress_at) >= PROGRESS_BYTES {
             self.progress_at = bytes_read;
-            let (bytes_read, bytes_total) = (bytes_read as u64, self.report.bytes);
-            (self.progress)(Progress { source: self.source, bytes_read, bytes_total });
+            (self.progress)(Progress { source: self.source, bytes_read, bytes_total: self.report.bytes });
         }
     }
 
     pub(super) fn find(&mut self, kind: FindingKind, line: u32, text: impl FnOnce() -> String) {
         self.report.findings.push(kind, self.file, line, text);
+    }
+
+    /// Counts what a public database has that cannot be read: nobody here can correct it.
+    pub(super) fn skip(&mut self, line: u32, wrong: impl FnOnce() -> Wrong) {
+        self.report.skipped += 1;
+        self.find(FindingKind::Skipped, line, wrong);
     }
 
     pub(super) fn bad_row(&mut self, line: u32, wrong: Wrong) {
@@ -109,17 +139,29 @@ impl<'p> Sink<'p> {
 
     /// Takes a row whole, or reports why it contradicts an earlier one.
     pub(super) fn row(&mut self, row: Row<'_>) {
+        let line = row.line;
+        match self.take(row) {
+            Ok(()) => self.report.rows += 1,
+            Err(wrong) => self.bad_row(line, wrong),
+        }
+    }
+
+    /// Takes what rows that are counted already come to.
+    pub(super) fn tell(&mut self, row: Row<'_>) {
+        let line = row.line;
+        if let Err(wrong) = self.take(row) {
+            self.skip(line, || wrong);
+        }
+    }
+
+    fn take(&mut self, row: Row<'_>) -> Result<(), Wrong> {
         let owner = self.owner_of(row.owner_id);
         let checked = match owner {
             Some(owner) => check_agreement(&self.owners[owner as usize], &row),
             None => check_contacts(row.owner_id, &[], &row),
         };
-        let checked =
-            checked.and_then(|()| check_room(self.owners.len(), self.registrations.len() + row.claims.len()));
-        if let Err(wrong) = checked {
-            return self.bad_row(row.line, wrong);
-        }
-        self.report.rows += 1;
+        checked?;
+        check_room(self.owners.len(), self.registrations.len() + row.claims.len())?;
         let owner = owner.unwrap_or_else(|| self.add_owner(&row));
         let draft = &mut self.owners[owner as usize];
         draft.take(&row, self.source);
@@ -131,9 +173,11 @@ impl<'p> Sink<'p> {
             verified,
             valid_from: claim.valid.from,
             valid_until: claim.valid.until,
+            scope: claim.scope,
             source,
             line,
         }));
+        Ok(())
     }
 
     /// Files are mostly sorted by owner: the last one is tried first.
@@ -244,6 +288,7 @@ impl Merge {
         self.sources.push(sink.file.to_owned());
         self.report.rows += sink.report.rows;
         self.report.bad_rows += sink.report.bad_rows;
+        self.report.skipped += sink.report.skipped;
         self.report.bytes += sink.report.bytes;
         self.report.findings.append(sink.report.findings);
         if self.owners.is_empty() {
@@ -291,6 +336,11 @@ impl Merge {
         owner
     }
 
+    /// The number of the owner with this id.
+    pub(super) fn owner(&self, id: &str) -> Option<u32> {
+        self.ids.get(id)
+    }
+
     /// Unites owners into organisations, and keeps each registration once.
     pub(super) fn finish(mut self) -> (Register, Report) {
         let organisations = self.unite();
@@ -301,8 +351,12 @@ impl Merge {
             .into_iter()
             .zip(organisations)
             .map(|(draft, organisation)| draft.into_owner(organisation));
-        let register =
-            Register { owners: owners.collect(), registrations: self.registrations, sources: self.sources };
+        let register = Register {
+            owners: owners.collect(),
+            registrations: self.registrations,
+            sources: self.sources,
+            ..Register::default()
+        };
         (register, self.report)
     }
 

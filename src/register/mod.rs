@@ -23,18 +23,26 @@
 //! This module knows no dumps. It reads no clock either: lint is told which day it is.
 
 mod csv;
+mod delegated;
 mod jsonl;
+mod lines;
 mod lint;
 mod merge;
+mod origins;
 mod owner;
 mod read;
 mod report;
+mod ripe;
 mod row;
+mod source;
 
+pub use delegated::{Delegation, Delegations};
 pub use lint::lint;
-pub use owner::{Constituency, Key, Owner, OwnerId, Registration, Role};
+pub use origins::Origins;
+pub use owner::{Constituency, Key, Owner, OwnerId, Registration, Role, Scope};
 pub use read::{Progress, ReadOptions, RegisterError, SOURCE_BYTES_MAX, SOURCES_MAX};
 pub use report::{Finding, FindingKind, Findings, Report};
+pub use ripe::{Assignment, Assignments, RipeCounts};
 
 /// All owners and registrations of all sources.
 ///
@@ -50,4 +58,10 @@ pub struct Register {
     pub registrations: Vec<Registration>,
     /// File names, in order of precedence.
     pub sources: Vec<String>,
+    /// Customers of abuse desks, from the RIPE database.
+    pub assignments: Assignments,
+    /// Which space is Dutch.
+    pub delegations: Delegations,
+    /// Which AS announces which prefix.
+    pub origins: Origins,
 }

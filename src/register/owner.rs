@@ -216,6 +216,42 @@ impl fmt::Display for Key {
     }
 }
 
+/// How a registration comes to be in a Dutch register.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum Scope {
+    /// A register file states it.
+    #[default]
+    Stated = 0,
+    /// RIPE: of an organisation that says it is Dutch.
+    Organisation = 1,
+    /// RIPE: in space delegated to the Netherlands, of a Dutch organisation.
+    Delegated = 2,
+    /// RIPE: only the network says that it is in the Netherlands; whose it is, is outside the constituency.
+    Located = 3,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Stated, Self::Organisation, Self::Delegated, Self::Located];
+
+    /// A word for summaries and alerts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stated => "stated",
+            Self::Organisation => "organisation",
+            Self::Delegated => "delegated",
+            Self::Located => "located",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One prefix, AS number or domain of an owner.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Registration {
@@ -231,6 +267,8 @@ pub struct Registration {
     pub valid_from: Option<Day>,
     /// Last day, included; open where absent.
     pub valid_until: Option<Day>,
+    /// How it comes to be in a Dutch register.
+    pub scope: Scope,
     /// Position in [`Register::sources`](super::Register::sources): lower wins.
     pub source: u16,
     /// Line of that source on which its row starts.
@@ -290,6 +328,7 @@ mod tests {
             verified: None,
             valid_from: from.map(Day::from_number),
             valid_until: until.map(Day::from_number),
+            scope: Scope::Stated,
             source: 0,
             line: 0,
         };

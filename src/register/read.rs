@@ -1,8 +1,12 @@
 //! Sources opened and read, in order of precedence.
 
+use crate::register::delegated::Delegations;
 use crate::register::merge::{Merge, Sink};
+use crate::register::origins::Origins;
 use crate::register::report::{FindingKind, Report};
-use crate::register::{Register, csv, jsonl};
+use crate::register::ripe::Database;
+use crate::register::source::{self, Kind, Source};
+use crate::register::{Register, csv, delegated, jsonl, origins};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Most sources of a register.
 pub const SOURCES_MAX: usize = 65_535;
-/// Longest source: it is read into memory whole.
+/// Longest CSV or JSONL, decompressed: it is read into memory whole.
 pub const SOURCE_BYTES_MAX: u64 = 4 << 30;
 
 /// How to read a register.
@@ -43,6 +47,13 @@ pub enum RegisterError {
         /// What the system said.
         error: io::Error,
     },
+    /// A compressed source that is cut off or damaged.
+    Damaged {
+        /// The source.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: io::Error,
+    },
     /// A source that is a directory.
     NotAFile {
         /// The source.
@@ -66,6 +77,9 @@ impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { path, error } => write!(f, "cannot read register source {}: {error}", path.display()),
+            Self::Damaged { path, error } => {
+                write!(f, "register source {} is damaged: {error} (fetch it again)", path.display())
+            }
             Self::NotAFile { path } => {
                 write!(f, "register source {} is a directory (name its files one by one)", path.display())
             }
@@ -97,7 +111,7 @@ impl fmt::Display for RegisterError {
 impl std::error::Error for RegisterError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { error, .. } => Some(error),
+            Self::Io { error, .. } | Self::Damaged { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -106,16 +120,18 @@ impl std::error::Error for RegisterError {
 impl Register {
     /// Reads all sources; the earlier ones take precedence.
     ///
-    /// A `.csv` is CSV, a `.jsonl` or `.ndjson` is JSONL; any other name is decided by whether the text begins with `{`.
-    /// All sources are read even if one is bad, so that the report is whole. Memory: the largest source, and what it says.
+    /// A `.csv` is CSV, a `.jsonl` or `.ndjson` is JSONL; any other is known by its first line: RPSL (RIPE dumps), delegation
+    /// statistics, tables of prefixes and AS numbers, JSONL, else CSV. All may be compressed with gzip.
+    /// All sources are read even if one is bad, so that the report is whole. Memory: the largest CSV or JSONL, and what all say.
     pub fn read(sources: &[PathBuf], options: &ReadOptions<'_>) -> Result<(Self, Report), RegisterError> {
         check_sources(sources.len())?;
-        let mut merge = Merge::default();
-        for (number, path) in sources.iter().enumerate() {
-            let bytes = read_file(path)?;
-            read_source(&path.display().to_string(), number, &bytes, options, &mut merge);
+        let names: Vec<String> = sources.iter().map(|path| path.display().to_string()).collect();
+        let mut reading = Reading::new(options);
+        for (path, name) in sources.iter().zip(&names) {
+            let source = Source::of_file(name, open(path)?);
+            reading.read(name, source)?;
         }
-        finish(merge, options)
+        reading.finish()
     }
 
     /// Reads sources that are in memory: their names, and their bytes.
@@ -124,11 +140,11 @@ impl Register {
         options: &ReadOptions<'_>,
     ) -> Result<(Self, Report), RegisterError> {
         check_sources(sources.len())?;
-        let mut merge = Merge::default();
-        for (number, (name, bytes)) in sources.iter().enumerate() {
-            read_source(name, number, bytes, options, &mut merge);
+        let mut reading = Reading::new(options);
+        for (name, bytes) in sources {
+            reading.read(name, Source::of_bytes(name, bytes))?;
         }
-        finish(merge, options)
+        reading.finish()
     }
 }
 
@@ -136,34 +152,87 @@ fn check_sources(sources: usize) -> Result<(), RegisterError> {
     if sources > SOURCES_MAX { Err(RegisterError::TooManySources { sources }) } else { Ok(()) }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, RegisterError> {
+fn open(path: &Path) -> Result<File, RegisterError> {
     let io_error = |error| RegisterError::Io { path: path.to_owned(), error };
     let file = File::open(path).map_err(io_error)?;
-    let metadata = file.metadata().map_err(io_error)?;
-    if metadata.is_dir() {
-        return Err(RegisterError::NotAFile { path: path.to_owned() });
+    match file.metadata().map_err(io_error)?.is_dir() {
+        true => Err(RegisterError::NotAFile { path: path.to_owned() }),
+        false => Ok(file),
     }
-    let mut bytes = Vec::with_capacity(metadata.len().min(SOURCE_BYTES_MAX) as usize + 1);
-    file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io_error)?;
+}
+
+/// A register as far as its sources were read.
+///
+/// What files say of owners by themselves is put together source by source; what only makes sense together is kept until
+/// the end: RIPE objects, which space is Dutch, who announces what.
+struct Reading<'o, 'n> {
+    options: &'o ReadOptions<'o>,
+    sinks: Vec<Sink<'n>>,
+    database: Database,
+    delegations: Delegations,
+    origins: Origins,
+}
+
+impl<'o: 'n, 'n> Reading<'o, 'n> {
+    fn new(options: &'o ReadOptions<'o>) -> Self {
+        let (database, delegations, origins) = Default::default();
+        Self { options, sinks: Vec::new(), database, delegations, origins }
+    }
+
+    /// Reads the next source.
+    fn read(&mut self, name: &'n str, source: io::Result<Source<'_>>) -> Result<(), RegisterError> {
+        let failed = |error| match source::is_damage(&error) {
+            true => RegisterError::Damaged { path: name.into(), error },
+            false => RegisterError::Io { path: name.into(), error },
+        };
+        let mut source = source.map_err(failed)?;
+        let progress = self.options.progress.unwrap_or(&|_| ());
+        let mut sink = Sink::new(name, self.sinks.len() as u16, source.bytes, source.read.clone(), progress);
+        match source.kind {
+            Kind::Rpsl => self.database.read(&mut source.text, &mut self.origins, &mut sink),
+            Kind::Delegated => delegated::read(&mut source.text, &mut self.delegations, &mut sink),
+            Kind::Origins => origins::read(&mut source.text, &mut self.origins, &mut sink),
+            Kind::Csv | Kind::Jsonl => read_table(name, source, &mut sink)?,
+        }
+        .map_err(failed)?;
+        if sink.report.rows == 0 && sink.report.findings.count(FindingKind::BadSource) == 0 {
+            sink.find(FindingKind::Empty, 1, || "file has no rows (is it cut off?)".to_owned());
+        }
+        self.sinks.push(sink);
+        Ok(())
+    }
+
+    /// Puts all sources together.
+    fn finish(mut self) -> Result<(Register, Report), RegisterError> {
+        self.delegations.settle();
+        self.origins.settle();
+        let (decided, ripe) = self.database.decide(&self.delegations, &mut self.sinks);
+        let mut merge = Merge::default();
+        merge.report.ripe = ripe;
+        self.sinks.into_iter().for_each(|sink| merge.add(sink));
+        let bad_sources = merge.report.findings.count(FindingKind::BadSource);
+        if bad_sources > 0 || (merge.report.bad_rows > 0 && !self.options.keep_going) {
+            return Err(RegisterError::Bad(Box::new(merge.report)));
+        }
+        let assignments = decided.assignments(|id| merge.owner(id));
+        let (mut register, report) = merge.finish();
+        (register.assignments, register.delegations, register.origins) =
+            (assignments, self.delegations, self.origins);
+        Ok((register, report))
+    }
+}
+
+/// Reads a source of rows, which is read into memory whole.
+fn read_table(name: &str, source: Source<'_>, sink: &mut Sink<'_>) -> Result<io::Result<()>, RegisterError> {
+    let mut bytes = Vec::with_capacity(source.bytes.min(SOURCE_BYTES_MAX) as usize + 1);
+    if let Err(error) = source.text.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes) {
+        return Ok(Err(error));
+    }
     if bytes.len() as u64 > SOURCE_BYTES_MAX {
-        return Err(RegisterError::TooLong { path: path.to_owned() });
+        return Err(RegisterError::TooLong { path: name.into() });
     }
-    Ok(bytes)
-}
-
-fn finish(merge: Merge, options: &ReadOptions<'_>) -> Result<(Register, Report), RegisterError> {
-    let bad_sources = merge.report.findings.count(FindingKind::BadSource);
-    if bad_sources > 0 || (merge.report.bad_rows > 0 && !options.keep_going) {
-        return Err(RegisterError::Bad(Box::new(merge.report)));
-    }
-    Ok(merge.finish())
-}
-
-/// Reads one source by its format.
-fn read_source(name: &str, number: usize, bytes: &[u8], options: &ReadOptions<'_>, merge: &mut Merge) {
-    let progress = options.progress.unwrap_or(&|_| ());
-    let mut sink = Sink::new(name, number as u16, bytes.len(), progress);
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    sink.report.bytes = bytes.len() as u64;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     match text {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             sink.find(FindingKind::BadSource, 1, || "file is UTF-16 (save it as UTF-8)".to_owned());
@@ -172,20 +241,8 @@ fn read_source(name: &str, number: usize, bytes: &[u8], options: &ReadOptions<'_
             let wrong = "file is a spreadsheet or zip (save it as CSV, UTF-8)";
             sink.find(FindingKind::BadSource, 1, || wrong.to_owned());
         }
-        text if is_jsonl(name, text) => jsonl::read(text, &mut sink),
-        text => csv::read(text, &mut sink),
+        text if source.kind == Kind::Jsonl => jsonl::read(text, sink),
+        text => csv::read(text, sink),
     }
-    if sink.report.rows == 0 && sink.report.findings.count(FindingKind::BadSource) == 0 {
-        sink.find(FindingKind::Empty, 1, || "file has no rows (is it cut off?)".to_owned());
-    }
-    merge.add(sink);
-}
-
-fn is_jsonl(name: &str, text: &[u8]) -> bool {
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "csv" => false,
-        "jsonl" | "ndjson" => true,
-        _ => matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')),
-    }
+    Ok(Ok(()))
 }

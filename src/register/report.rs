@@ -1,5 +1,6 @@
 //! What reading and lint have to say about a register, bounded however bad it is.
 
+use crate::register::ripe::RipeCounts;
 use std::fmt;
 
 /// What a finding is about; a closed set. All but the first two are warnings.
@@ -10,6 +11,8 @@ pub enum FindingKind {
     BadSource,
     /// A row that cannot be used. Fatal, or skipped with `--keep-going`.
     BadRow,
+    /// An object or line of a public database that cannot be used; nobody here can correct it. Skipped.
+    Skipped,
     /// A column or key that is not known, and ignored.
     UnknownColumn,
     /// A file without a single owner.
@@ -38,9 +41,10 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadSource,
         Self::BadRow,
+        Self::Skipped,
         Self::UnknownColumn,
         Self::Empty,
         Self::Disagreement,
@@ -60,6 +64,7 @@ impl FindingKind {
         match self {
             Self::BadSource => "bad-source",
             Self::BadRow => "bad-row",
+            Self::Skipped => "skipped",
             Self::UnknownColumn => "unknown-column",
             Self::Empty => "empty",
             Self::Disagreement => "disagreement",
@@ -181,6 +186,10 @@ pub struct Report {
     pub rows: u64,
     /// Rows that could not be used.
     pub bad_rows: u64,
+    /// Objects and lines of public databases that could not be read.
+    pub skipped: u64,
+    /// What became of the objects of the RIPE database.
+    pub ripe: RipeCounts,
     /// Registrations that another one said before: kept once.
     pub duplicates: u64,
     /// Bytes read.

@@ -4,7 +4,7 @@
 
 use crate::moment::Day;
 use crate::net::{Asn, Range};
-use crate::register::owner::{Constituency, Key, OwnerId, Role};
+use crate::register::owner::{Constituency, Key, OwnerId, Role, Scope};
 use crate::text;
 use std::borrow::Cow;
 
@@ -107,6 +107,7 @@ pub(super) struct RowClaim {
     pub(super) key: Key,
     pub(super) role: Role,
     pub(super) valid: Validity,
+    pub(super) scope: Scope,
 }
 
 /// First and last day, both included.
@@ -267,9 +268,18 @@ pub(super) fn read_domain(text: &str) -> Result<Key, Wrong> {
         Some(host) if text.contains(['/', '@', ':', '?', '#']) => {
             wrong("is more than a host name", &format!("write {host}, if that is meant"))
         }
+        Some(host) if is_public_suffix(&host) => {
+            wrong("is a public suffix, under which anybody registers names", "write the domains below it")
+        }
         Some(host) => Ok(Key::Domain(host)),
         None => wrong("is no host name", "write one as example.nl"),
     }
+}
+
+/// Whether names directly below it belong to different people, by the public suffix list (publicsuffix.org). A last label that the list
+/// does not have is one.
+fn is_public_suffix(host: &str) -> bool {
+    psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.as_bytes() == host.as_bytes())
 }
 
 /// Checks the form of an address of mail, lightly: whether anybody reads it is not ours to know.

@@ -6,6 +6,7 @@
 //!
 //! Cells are read without the spaces and tabs around them. A cell is *filled* if anything is left.
 
+use super::authority::{first_name, literal, stand_in};
 use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell, plain_cell};
 use super::format::sweep_frames;
 use super::leap::{self, Leap, Sweep};
@@ -274,9 +275,9 @@ pub(super) struct Roles {
     pub(super) asn: Option<usize>,
     pub(super) cve: Option<usize>,
     pub(super) tag: Option<usize>,
-    /// Of these the first that is filled.
+    /// Of these the first that is filled and no address.
     pub(super) stated: Vec<usize>,
-    /// Likewise.
+    /// Of these the first that is filled.
     pub(super) shown: Vec<usize>,
     /// Likewise.
     pub(super) reverse: Vec<usize>,
@@ -365,7 +366,10 @@ impl Plan {
 struct KeyCells<'r> {
     address: Option<Cow<'r, [u8]>>,
     asn: Option<Cow<'r, [u8]>>,
+    /// An address may stand in the place of a name.
     stated: Option<(usize, Cow<'r, [u8]>)>,
+    /// The first that is no address.
+    stated_name: Option<(usize, Cow<'r, [u8]>)>,
     shown: Option<(usize, Cow<'r, [u8]>)>,
     reverse: Option<(usize, Cow<'r, [u8]>)>,
     reverse_source: Option<Cow<'r, [u8]>>,
@@ -403,11 +407,23 @@ impl<'r> KeyCells<'r> {
         match slot {
             Slot::Address => self.address = Some(text),
             Slot::Asn => self.asn = Some(text),
-            Slot::Stated(rank) => keep(&mut self.stated, rank, text),
+            Slot::Stated(rank) => {
+                if std::str::from_utf8(&text).is_ok_and(|text| literal(text).is_none()) {
+                    keep(&mut self.stated_name, rank, text.clone());
+                }
+                keep(&mut self.stated, rank, text);
+            }
             Slot::Shown(rank) => keep(&mut self.shown, rank, text),
             Slot::Reverse(rank) => keep(&mut self.reverse, rank, text),
             Slot::ReverseSource => self.reverse_source = Some(text),
         }
+    }
+
+    /// The address in the place of the name that the record is about, where it fills no address.
+    fn stand_in(&self) -> Result<Option<Subject>, Reject> {
+        let Some((_, host)) = &self.stated else { return Ok(None) };
+        let found = stand_in(std::str::from_utf8(host).map_err(|_| Reject::Encoding)?)?;
+        Ok(found.map(|(address, _)| Subject::Address(address)))
     }
 
     fn asn(&self) -> Option<Asn> {
@@ -545,12 +561,22 @@ impl<R: Rows> Delimited<R> {
         KeyCells::read(self.table.dialect.fields(record), plan)
     }
 
+    /// What is asked for and a row could have.
+    fn asked(&self, filter: &dyn Filter) -> KeyKinds {
+        let roles = &self.roles;
+        let names = !roles.stated.is_empty() || !roles.shown.is_empty() || roles.reverse_source.is_some();
+        filter.kinds() & KeyKinds { addresses: true, names, asns: roles.asn.is_some() }
+    }
+
     /// The whole record; `Err` as its reject.
     fn read<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let (row, roles) = (self.table.row(record)?, &self.roles);
         let subject = match row.text(roles.address) {
             Some(text) => Some(read_subject(text.as_bytes(), roles.is_endpoint)?),
-            None => None,
+            None => row
+                .first(&roles.stated)
+                .map_or(Ok(None), |host| stand_in(&host))?
+                .map(|(address, port)| (Subject::Address(address), port)),
         };
         let mut finding = match self.rows.judge(&row, roles) {
             Ok(finding) => finding,
@@ -592,7 +618,7 @@ impl<R: Rows> Delimited<R> {
         keep(&mut finding.severity, roles.severity);
         keep(&mut finding.tlp, roles.tlp);
         finding.asn = row.text(roles.asn).and_then(|text| read_asn(text.as_bytes()));
-        finding.stated = row.first(&roles.stated);
+        finding.stated = first_name(roles.stated.iter().map(|&column| row.text(Some(column))));
         finding.shown = row.first(&roles.shown);
         finding.reverse = row.first(&roles.reverse);
         let source = row.text(roles.reverse_source);
@@ -656,9 +682,9 @@ impl<R: Rows> Format for Delimited<R> {
             Some(Err(_)) if !cells.address.as_deref().is_some_and(is_text) => return Err(Reject::Encoding),
             _ if cells.is_garbled => return Err(Reject::Encoding),
             Some(subject) => Some(subject?.0),
-            None => None,
+            None => cells.stand_in()?,
         };
-        let (asn, stated, shown) = (cells.asn(), cells.stated.take(), cells.take_shown());
+        let (asn, stated, shown) = (cells.asn(), cells.stated_name.take(), cells.take_shown());
         if subject.is_none() && asn.is_none() && stated.is_none() && shown.is_none() {
             return Err(Reject::NoKey);
         }
@@ -700,7 +726,7 @@ impl<R: Rows> Format for Delimited<R> {
         sink: &mut dyn Sink,
         tally: &mut Tally,
     ) -> usize {
-        if let Some(column) = self.roles.address.filter(|_| leap::serves(filter.kinds())) {
+        if let Some(column) = self.roles.address.filter(|_| leap::serves(self.asked(filter))) {
             let leap = Leap { format: self, dialect: self.table.dialect, column, window, filter };
             return with_best(Sweep { leap, starts, sink, tally });
         }

@@ -91,6 +91,19 @@ pub struct KeyKinds {
     pub asns: bool,
 }
 
+impl std::ops::BitAnd for KeyKinds {
+    type Output = Self;
+
+    /// The kinds in both.
+    fn bitand(self, other: Self) -> Self {
+        Self {
+            addresses: self.addresses && other.addresses,
+            names: self.names && other.names,
+            asns: self.asns && other.asns,
+        }
+    }
+}
+
 /// The keys of one record. All are `None` where the record fills none of those that were asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Keys<'r> {

@@ -70,6 +70,10 @@ impl Schema for Masscan {
         KeyFields { address: &found, ..KeyFields::default() }.read(kinds, sound)
     }
 
+    fn kinds(&self) -> KeyKinds {
+        KeyKinds { addresses: true, names: false, asns: false }
+    }
+
     fn address(&self) -> &Path {
         &self.ip
     }

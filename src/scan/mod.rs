@@ -9,11 +9,13 @@
 //! | where bytes come from | `source`, `mapped` (the mmap), `stream`, `packed` (gzip, zstd), `encoding` |
 //! | what a format and a record are | `format`, `record`, `detect` |
 //! | delimited text | `delimited`, `columns`; `csv`, `zmap`, `shadowserver` |
+//! | hosts of URLs | `authority` |
 //! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei` |
 //! | lines | `lines`; `list`, `masscan_list` |
 //!
 //! Adding a format is one file and one line in [`FORMATS`].
 
+mod authority;
 mod columns;
 mod csv;
 mod delimited;

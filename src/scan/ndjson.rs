@@ -11,11 +11,12 @@
 //! application. ZMap's records (`saddr`) are judged by `repeat`, `classification` and `success`. A record is
 //! vulnerable if a key or the operator says what is wrong, else exposed.
 
+use super::authority::first_name;
 use super::columns::{is_alike, push_words, read_asn, read_port};
 use super::csv::usual;
 use super::json::{
-    Found, JsonFormat, KeyFields, PATHS_MAX, Path, Reader, Scalar, Schema, Syntax, first_name, head_is_json,
-    head_paths, identifier, moment, read_moment, read_record, says, skim, subject_of,
+    Found, JsonFormat, KeyFields, PATHS_MAX, Path, Reader, Scalar, Schema, Syntax, head_is_json, head_paths,
+    identifier, moment, read_moment, read_record, says, skim, subject_of,
 };
 use super::zmap::is_refusal;
 use super::{
@@ -218,6 +219,10 @@ impl Schema for Ndjson {
             }
         }
         self.key_fields(&found).read(kinds, sound)
+    }
+
+    fn kinds(&self) -> KeyKinds {
+        KeyKinds { addresses: true, names: true, asns: true }
     }
 
     fn address(&self) -> &Path {

@@ -8,10 +8,11 @@
 //! Copied are the template's name, tags, CVE numbers, severity and first reference, and the matcher's name as a tag.
 //! The request, the response, the curl command and what was extracted may hold secrets: they are never copied.
 
+use super::authority::{authority, first_name};
 use super::columns::read_port;
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, authority, first_name,
-    head_has, identifier, read_record, says, skim, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
+    read_record, says, skim, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -74,6 +75,10 @@ impl Schema for Nuclei {
         let asked = if kinds.names { 0b1_1111 } else { 1 };
         let sound = skim(record, Self::DIALECT, &self.paths, asked, &mut found);
         KeyFields { address: &found[..1], stated: &found[1..], ..KeyFields::default() }.read(kinds, sound)
+    }
+
+    fn kinds(&self) -> KeyKinds {
+        KeyKinds { addresses: true, names: true, asns: false }
     }
 
     fn address(&self) -> &Path {

@@ -5,10 +5,11 @@
 //! certificates alike, so the first is a reverse name; the Host of the request and the certificate's common name are
 //! shown ones. Copied are the product and its version, the tags and the CVE numbers; never the banner.
 
+use super::authority::first_name;
 use super::columns::{is_cve, read_asn};
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, first_name, head_has,
-    identifier, read_record, skim, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
+    read_record, skim, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -66,6 +67,10 @@ impl Schema for Shodan {
         let [address, asn, shown @ ..] = &found;
         let places = KeyFields { address: &[*address], asn: &[*asn], shown, ..KeyFields::default() };
         places.read(kinds, sound)
+    }
+
+    fn kinds(&self) -> KeyKinds {
+        KeyKinds { addresses: true, names: true, asns: true }
     }
 
     fn address(&self) -> &Path {

@@ -7,9 +7,10 @@
 //! The transport is not recorded: it is TCP but for the modules that speak UDP. Of what a module found nothing is
 //! copied.
 
+use super::authority::first_name;
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, Path, Reader, Schema, Slot, Syntax, first_name, head_has,
-    identifier, read_record, skim, some_or_skipped, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
+    read_record, skim, some_or_skipped, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -66,6 +67,10 @@ impl Schema for Zgrab2 {
         let asked = if kinds.names { 0b11 } else { 0b01 };
         let sound = skim(record, Self::DIALECT, &self.paths, asked, &mut found);
         KeyFields { address: &found[..1], stated: &found[1..], ..KeyFields::default() }.read(kinds, sound)
+    }
+
+    fn kinds(&self) -> KeyKinds {
+        KeyKinds { addresses: true, names: true, asns: false }
     }
 
     fn address(&self) -> &Path {

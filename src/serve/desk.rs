@@ -11,7 +11,9 @@ use super::standing::{SourceStamp, Standing};
 use super::verdict::Verdict;
 use super::watch::{Hint, Watch};
 use crate::pipeline::RunReport;
-use crate::spool::{ArrivalKind, ArrivalStamp, FeedName, Inbox, SpoolError, Stranger, Survey, WorkFile};
+use crate::spool::{
+    ArrivalKind, ArrivalStamp, CLOSED, FeedName, Inbox, SpoolError, Stranger, Survey, WorkFile,
+};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -266,18 +268,22 @@ impl Desk {
             let path = self.inbox.path().join(feed.as_str());
             strangers.insert(Stranger { path, why: "one feed too many (4096 are looked after)" });
         }
+        // All are watched before any is listed: what comes in between is seen twice, not never; and how long the others take to
+        // list does not make anybody miss the rename of his first dump.
+        feeds.iter().for_each(|feed| self.watch_feed(feed));
         self.queue.begin_listing();
         for feed in &feeds {
-            let path = self.inbox.path().join(feed.as_str());
-            // Watched before it is listed: what comes in between is seen twice, not never.
-            if let Some(Err(error)) = self.watch.as_mut().map(|watch| watch.add(feed, &path)) {
-                self.tell_problem(format!("{} is not watched, only listed: {error}", path.display()));
-            }
             let priority = self.priority(feed);
-            for arrival in self.inbox.list(feed)? {
+            let Ok(arrivals) = self.inbox.list(feed) else {
+                // One that is closed to us is no reason to see nothing of the others.
+                strangers.insert(Stranger { path: self.inbox.path().join(feed.as_str()), why: CLOSED });
+                continue;
+            };
+            for arrival in arrivals {
                 if arrival.kind == ArrivalKind::Directory {
                     let why = "a directory (put its files into the feed's directory)";
-                    strangers.insert(Stranger { path: path.join(&arrival.name), why });
+                    let path = self.inbox.path().join(feed.as_str()).join(&arrival.name);
+                    strangers.insert(Stranger { path, why });
                 }
                 let age = age(&arrival.stamp);
                 self.queue.see(feed, arrival, Noticed::Listed, priority, Instant::now(), age);
@@ -290,6 +296,13 @@ impl Desk {
         }
         self.strangers = strangers;
         Ok(())
+    }
+
+    fn watch_feed(&mut self, feed: &FeedName) {
+        let path = self.inbox.path().join(feed.as_str());
+        if let Some(Err(error)) = self.watch.as_mut().map(|watch| watch.add(feed, &path)) {
+            self.tell_problem(format!("{} is not watched, only listed: {error}", path.display()));
+        }
     }
 
     /// Sources that changed, and did not change again since the last look, want another index.

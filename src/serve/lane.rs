@@ -92,7 +92,7 @@ fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
         input: &Input::Arrived(task.file.path.clone()),
         name: &shown_name(&task.file),
         feed: Some(feed),
-        feeds: &|name| config.feed(name).facts(&config.limits),
+        feeds: &|name| config.feed(name).facts(config),
         run_time,
         observed: None,
         label: None,

@@ -127,7 +127,9 @@ impl Queue {
             self.is_over_full = true;
             return;
         }
-        let unchanged = before.as_ref().filter(|(_, known)| (known.stamp, known.kind) == (stamp, kind));
+        // Who closes a file and then sets its mode or its owner did not write to it.
+        let is_same = |known: &Known| known.kind == kind && known.stamp.is_of_same_content(&stamp);
+        let unchanged = before.as_ref().filter(|(_, known)| is_same(known));
         let since = unchanged.map_or_else(|| now.checked_sub(age).unwrap_or(now), |(_, known)| known.since);
         let was_ready = unchanged.is_some_and(|(_, known)| known.is_ready);
         let is_ready = was_ready

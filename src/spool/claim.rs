@@ -18,7 +18,9 @@
 //! mv -T "cur/$claim" "done/$claim"
 //! ```
 //!
-//! The second look is needed: between our look into `done` and our mkdir, another may have finished.
+//! The second look is needed: between our look into `done` and our mkdir, another may have finished. Where senders have groups
+//! of their own, the claim is given to that group, so that no other sender's mailer sees who is noted in it:
+//! `chgrp --reference="new/$run/$sender" "cur/$claim"` after the mkdir.
 //!
 //! This needs no more than a mailer's rights: to read `new` and to write in `cur`, `done` and `failed`.
 
@@ -27,7 +29,7 @@ use super::error::SpoolError;
 use super::layout::{CUR, DONE, FAILED, NEW};
 use super::manifest::{self, MANIFEST_FILE, SenderManifest, SenderNotice};
 use super::names::{ClaimName, ContentHash, RunName, Sender, notice_file};
-use rustix::fs::Mode;
+use rustix::fs::{Gid, Mode};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -161,8 +163,22 @@ impl Claims {
             self.cur.remove_directory(name.as_str())?;
             return Ok(false);
         }
+        self.close_to_other_senders(name);
         self.cur.sync()?;
         Ok(true)
+    }
+
+    /// Gives the claim to its sender's group: the owners that a mailer notes in it are its sender's business only. We are a
+    /// member of that group, since we read the notices by it; where we are not, somebody else sees to who reads what.
+    fn close_to_other_senders(&self, name: &ClaimName) {
+        let group_of = |directory: &Directory| directory.own_stat().map(|stat| Gid::from_raw(stat.st_gid));
+        let sender = self.new.open(name.run().as_str()).and_then(|run| run.open(name.sender().as_str()));
+        if let (Ok(group), Ok(claim)) =
+            (sender.and_then(|sender| group_of(&sender)), self.cur.open(name.as_str()))
+            && group_of(&claim).is_ok_and(|found| found != group)
+        {
+            let _ = claim.give_to(group);
+        }
     }
 
     /// Names of all claims, whatever became of them.

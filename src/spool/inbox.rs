@@ -93,6 +93,17 @@ pub struct ArrivalStamp {
     inode: u64,
 }
 
+impl ArrivalStamp {
+    /// Whether it says the same of the content; mode, owner and name may have changed.
+    pub fn is_of_same_content(&self, other: &Self) -> bool {
+        Self { changed: other.changed, ..*self } == *other
+    }
+}
+
+/// Why nothing is taken from a feed's directory that cannot be listed.
+pub const CLOSED: &str =
+    "cannot be looked into (its owner or group must be dijkwacht's, and may do all: mode 2770)";
+
 /// What stands in the inbox and is no feed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Stranger {
@@ -151,9 +162,12 @@ impl Inbox {
         for entry in self.inbox.entries()? {
             let feed = entry.name.to_str().and_then(|name| FeedName::read(name).ok());
             match (feed, entry.is_directory) {
-                (Some(feed), true) if self.is_joined(&feed)? => feeds.push(feed),
-                (Some(_), true) => strangers
-                    .push(self.stranger(&entry.name, "on another file system (keep the inbox on one)")),
+                (Some(feed), true) => match self.is_joined(&feed) {
+                    Ok(true) => feeds.push(feed),
+                    Ok(false) => strangers
+                        .push(self.stranger(&entry.name, "on another file system (keep the inbox on one)")),
+                    Err(_) => strangers.push(self.stranger(&entry.name, CLOSED)),
+                },
                 (None, true) => strangers.push(self.stranger(
                     &entry.name,
                     "no feed's name: [a-z0-9][a-z0-9_-]{0,63} (rename the directory)",

@@ -91,7 +91,7 @@ pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
 pub use forget::{Forget, Forgotten};
 pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
-pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, Inbox, Stranger, WorkFile, is_on_its_way};
+pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions, check_groups};
 pub use manifest::{
     Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Occasion,

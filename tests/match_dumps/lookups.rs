@@ -99,11 +99,31 @@ fn what_cannot_be_read_is_65_with_the_remedy_and_the_others_are_answered() {
 }
 
 #[test]
-fn names_and_as_numbers_are_not_looked_up_yet_which_is_said() {
-    let done = look_up(&work(), "--json www.example.nl AS64496");
-    done.check(1, &["www.example.nl: owners are found by address only", "AS64496: owners are"]);
-    let kinds: Vec<_> = answers(&done).iter().map(|answer| answer["kind"].clone()).collect();
-    assert_eq!(kinds, ["hostname", "asn"]);
+fn a_name_and_an_as_number_have_owners_too() {
+    let work = Work::new();
+    let rows = "hoster,hoster.example,,\nshop,Bücher.hoster.example,,user\nisp,isp.example,64496,network\n";
+    let rows: String = rows.lines().map(|row| format!("{row},x@x.example\n")).collect();
+    work.write("r.csv", format!("owner_id,domain,asn,role,contact\n{rows}"));
+    let done =
+        look_up(&work, "--json www.xn--bcher-kva.hoster.example https://HOSTER.example:8443/x AS64496");
+    done.check(0, &[]);
+    let told = answers(&done).into_iter().map(|answer| {
+        let covering = answer["covering"].as_array().unwrap();
+        let registrations: Vec<_> =
+            covering.iter().map(|one| one["registration"].as_str().unwrap()).collect();
+        format!("{} {} {} {}", answer["kind"], answer["owner"], answer["rule"], registrations.join(" "))
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            r#""hostname" "shop" "user-name" xn--bcher-kva.hoster.example hoster.example"#,
+            r#""hostname" "hoster" "user-name" hoster.example"#,
+            r#""asn" "isp" "network-asn" AS64496"#,
+        ]
+    );
+    let done = look_up(&work, "nothoster.example isp.example AS64497");
+    done.check(1, &[]);
+    assert!(done.out.contains("isp.example: no owner\n  isp.example isp as network"), "{}", done.out);
 }
 
 #[test]

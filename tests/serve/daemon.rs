@@ -70,6 +70,15 @@ impl Place {
         );
     }
 
+    /// From the next start or reload on, a file that nobody was seen closing waits for so long.
+    pub(crate) fn settle(&self, seconds: u64) {
+        let config = fs::read_to_string(self.path("dijkwacht.toml")).unwrap();
+        self.write(
+            "dijkwacht.toml",
+            config.replace("settle_seconds = 1\n", &format!("settle_seconds = {seconds}\n")),
+        );
+    }
+
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -84,6 +93,17 @@ impl Place {
         let hidden = format!("inbox/f/.{name}");
         self.write(&hidden, bytes);
         fs::rename(self.path(hidden), self.path("inbox/f").join(name)).unwrap();
+    }
+
+    /// A mailer that has sent the oldest `count` claims; how many there were.
+    pub(crate) fn mail(&self, count: usize) -> usize {
+        for sent in 0..count {
+            let taken = self.command("spool take --spool spool").output().unwrap();
+            let claim = String::from_utf8(taken.stdout).unwrap();
+            let Some((claim, _)) = claim.split_once('\t') else { return sent };
+            assert!(self.command(&format!("spool done --spool spool {claim}")).status().unwrap().success());
+        }
+        count
     }
 
     pub(crate) fn command(&self, words: &str) -> Command {

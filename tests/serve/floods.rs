@@ -7,6 +7,9 @@
 //! | `SERVE_RELOADS` | 20 | reloads under load, each with every owner renamed |
 //! | `SERVE_FLOOD` | 2000 | small files at once |
 //! | `SERVE_ARRIVALS` | 50 | 1-MB dumps, one after the other, timed |
+//! | `SERVE_UNREAD` | 200 | dumps while no mailer runs |
+//! | `SERVE_TRICKLE_SECONDS` | 20 | a dump each second |
+//! | `SERVE_SOAK_SECONDS` | 30 | of everything: formats, bad dumps, reloads, mailers, prunes, pages |
 //! | `SERVE_SEED` | random | of the moments |
 
 use crate::daemon::{Place, RUN_TIME, dump, long_dump};
@@ -14,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-fn knob(name: &str, default: usize) -> usize {
+pub(crate) fn knob(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
@@ -160,30 +163,91 @@ fn a_flood_of_small_files_is_processed_whole() {
 #[ignore = "long"]
 fn a_dump_becomes_notices_soon_after_it_arrives() {
     let count = knob("SERVE_ARRIVALS", 50);
-    let place = Place::new();
+    // The feed is known; and a rename that is missed would be waited for in vain.
+    let place = Place::with("[feeds.f]");
+    place.settle(3600);
     let daemon = place.start();
     let mut waits = Vec::new();
     for number in 0..count {
         let text = long_dump(1 << 20, number);
         place.write("next", &text);
         let run = format!("spool/new/f-{}", &blake3::hash(&text).to_hex()[..16]);
-        fs::create_dir_all(place.path("inbox/f")).unwrap();
-        let brought = Instant::now();
-        fs::rename(place.path("next"), place.path(format!("inbox/f/{number}.csv"))).unwrap();
-        while !place.path(&run).exists() {
-            assert!(brought.elapsed() < Duration::from_secs(60));
-            std::thread::park_timeout(Duration::from_micros(500));
-        }
-        waits.push(brought.elapsed());
+        waits.push(time_to_run(&place, &run, || {
+            fs::rename(place.path("next"), place.path(format!("inbox/f/{number}.csv"))).unwrap();
+        }));
     }
-    waits.sort();
-    println!(
-        "{count} arrivals: median {:?}, p99 {:?}, worst {:?}",
-        waits[count / 2],
-        waits[count * 99 / 100],
-        waits[count - 1]
-    );
+    let median = print_waits("arrivals", waits);
+    assert!(median < Duration::from_millis(50));
     daemon.stop();
+}
+
+/// From when a dump is brought until its run is in the spool.
+fn time_to_run(place: &Place, run: &str, bring: impl FnOnce()) -> Duration {
+    let brought = Instant::now();
+    bring();
+    while !place.path(run).exists() {
+        assert!(brought.elapsed() < Duration::from_secs(60), "{}", place.log());
+        std::thread::park_timeout(Duration::from_micros(500));
+    }
+    brought.elapsed()
+}
+
+/// Returns the median.
+fn print_waits(what: &str, mut waits: Vec<Duration>) -> Duration {
+    waits.sort();
+    let count = waits.len();
+    let (median, p99, worst) = (waits[count / 2], waits[count * 99 / 100], waits[count - 1]);
+    println!("{count} {what}: median {median:?}, p99 {p99:?}, worst {worst:?}");
+    median
+}
+
+#[test]
+#[ignore = "long"]
+fn a_dump_a_second_never_waits_for_the_one_before() {
+    let seconds = knob("SERVE_TRICKLE_SECONDS", 20);
+    let place = Place::with("[feeds.f]");
+    let daemon = place.start();
+    let mut waits = Vec::new();
+    for second in 0..seconds {
+        let began = Instant::now();
+        let text = long_dump(64 << 10, second);
+        let run = format!("spool/new/f-{}", &blake3::hash(&text).to_hex()[..16]);
+        waits.push(time_to_run(&place, &run, || place.bring(&format!("{second}.csv"), &text)));
+        std::thread::park_timeout(Duration::from_secs(1).saturating_sub(began.elapsed()));
+    }
+    place.wait("all done", || place.names("done/f").len() == seconds);
+    daemon.stop();
+    assert_none_lost_or_doubled(&place, seconds);
+    let median = print_waits("dumps, one a second", waits);
+    assert!(median < Duration::from_millis(50));
+}
+
+#[test]
+#[ignore = "long"]
+fn while_no_mailer_runs_the_input_stops_and_then_goes_on_and_loses_nothing() {
+    let (count, unclaimed_max) = (knob("SERVE_UNREAD", 200), 20);
+    let place = Place::with(&format!("unclaimed_max = {unclaimed_max}\n[feeds.f]"));
+    let mut daemon = place.start();
+    for number in 0..count {
+        place.bring(&format!("{number}.csv"), long_dump(4 << 10, number));
+    }
+    let mut mailed = 0;
+    while place.names("done/f").len() < count {
+        place.wait("high water, or the end", || {
+            place.status()["state"] == "high-water" || place.names("done/f").len() == count
+        });
+        // At most what may wait, one more that shows it, and what each lane had in hand.
+        let waiting = place.runs().len() - mailed;
+        assert!(waiting <= unclaimed_max + 3, "{waiting}");
+        assert_eq!(place.get("/readyz").0, 200);
+        // A stopped input is found stopped again.
+        daemon.kill();
+        daemon = place.start();
+        mailed += place.mail(unclaimed_max);
+    }
+    daemon.stop();
+    assert_none_lost_or_doubled(&place, count);
+    println!("{count} dumps, never more than {} claims waiting for a mailer", unclaimed_max + 3);
 }
 
 #[test]

@@ -119,6 +119,44 @@ fn a_file_that_was_there_before_is_taken_once_it_has_settled() {
 }
 
 #[test]
+fn what_is_renamed_into_a_feed_never_waits_for_settling_whatever_is_listed_meanwhile() {
+    let place = Place::with("[feeds.f]");
+    place.settle(3600);
+    let daemon = place.start();
+    for number in 0..200 {
+        place.bring(&format!("{number}.csv"), dump(3, number + 1));
+        // Reads the configuration again, after which the inbox is listed: before, in and after a rename.
+        if number % 5 == 0 {
+            daemon.signal(rustix::process::Signal::HUP);
+        }
+    }
+    place.wait("all done", || place.names("done/f").len() == 200);
+    assert_eq!(place.runs().len(), 200);
+    daemon.stop();
+}
+
+#[test]
+fn a_closed_file_whose_mode_is_set_afterwards_does_not_wait_for_settling() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with("unclaimed_max = 1\n[feeds.f]");
+    place.settle(3600);
+    let daemon = place.start();
+    // Two claims wait, one may: nothing is taken while the third is closed, seen, and given its mode.
+    for port in 1..=2 {
+        place.bring(&format!("first{port}.csv"), dump(3, port));
+        place.wait_for(&format!("done/f/first{port}.csv"));
+    }
+    place.wait_notified("STATUS=input stopped");
+    place.write("inbox/f/third.csv", dump(3, 3));
+    place.wait("it is seen", || place.status()["queue"]["ready"] == 1);
+    let mode = fs::Permissions::from_mode(0o640);
+    fs::set_permissions(place.path("inbox/f/third.csv"), mode).unwrap();
+    assert_eq!(place.mail(2), 2);
+    place.wait_for("done/f/third.csv");
+    daemon.stop();
+}
+
+#[test]
 fn no_feeds_name_is_told_once_and_nothing_is_taken() {
     let place = Place::new();
     fs::create_dir_all(place.path("inbox/Not A Feed")).unwrap();
@@ -153,12 +191,7 @@ fn feeds_go_by_priority_and_then_by_age() {
     drop(old);
     fs::write(place.path("inbox/urgent/urgent.csv"), dump(3, 13)).unwrap();
     place.wait("all seen", || place.status()["queue"]["ready"] == 3);
-    for _ in 0..2 {
-        let taken = place.command("spool take --spool spool").output().unwrap();
-        let claim = String::from_utf8(taken.stdout).unwrap();
-        let done = format!("spool done --spool spool {}", claim.split('\t').next().unwrap());
-        assert!(place.command(&done).status().unwrap().success());
-    }
+    assert_eq!(place.mail(2), 2);
     place.wait("two more", || place.runs().len() >= 4);
     place.wait("stopped again", || place.status()["state"] == "high-water");
     let recent = place.status()["recent"].clone();
@@ -167,6 +200,32 @@ fn feeds_go_by_priority_and_then_by_age() {
     assert_eq!(dumps, ["first1.csv", "first2.csv", "urgent.csv", "old.csv"]);
     assert_eq!(place.names("inbox/f"), ["young.csv"]);
     daemon.stop();
+}
+
+#[test]
+fn a_feed_that_is_closed_to_us_is_told_and_hides_no_other() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let place = Place::with("[feeds.g]");
+    fs::create_dir_all(place.path("inbox/f")).unwrap();
+    fs::create_dir_all(place.path("inbox/closed")).unwrap();
+    for (name, mode) in [("", 0o755), ("inbox/closed", 0)] {
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mut serve = place.serve_command();
+    if rustix::process::geteuid().is_root() {
+        // Nothing is closed to root: another user runs it, who has all but that directory.
+        const NOBODY: u32 = 65_534;
+        ["", "inbox", "inbox/f", "notify", "log"]
+            .iter()
+            .for_each(|name| chown(place.path(name), Some(NOBODY), Some(NOBODY)).unwrap());
+        std::os::unix::process::CommandExt::uid(&mut serve, NOBODY);
+    }
+    let daemon = place.start_command(&mut serve);
+    place.bring("a.csv", dump(3, 1));
+    place.wait_for("done/f/a.csv");
+    daemon.stop();
+    assert_eq!(place.log().matches("inbox/closed: cannot be looked into").count(), 1, "{}", place.log());
+    assert_eq!(place.names("inbox"), ["closed", "f", "g"]);
 }
 
 #[test]

@@ -6,8 +6,11 @@
 mod daemon;
 mod floods;
 mod inbox;
+mod mailers;
 mod metrics;
 mod page;
+mod prometheus;
 mod reloads;
+mod soak;
 mod stops;
 mod systemd;

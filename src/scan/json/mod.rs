@@ -22,7 +22,8 @@ mod read;
 mod skim;
 mod sweep;
 
-use super::columns::{read_asn, read_port, read_subject};
+use super::authority::{first_name, stand_in};
+use super::columns::{read_asn, read_subject};
 use super::format::sweep_frames;
 use super::leap::{Exact, serves};
 use super::record::Subject;
@@ -32,7 +33,6 @@ use super::{
     Sink, Tally, Window,
 };
 use super::{Finding, Findings, Skip};
-use crate::net::Address;
 use crate::text::says_nothing;
 use frame::Framing;
 use std::borrow::Cow;
@@ -69,6 +69,9 @@ pub(super) trait Schema: Send + Sync {
 
     /// [`Format::keys`].
     fn keys<'r>(&self, record: &'r [u8], kinds: KeyKinds) -> Result<Keys<'r>, Reject>;
+
+    /// The kinds of key that a record could have.
+    fn kinds(&self) -> KeyKinds;
 
     /// The path whose value, where it is filled, is all that [`Self::keys`] looks at if addresses alone are asked for.
     fn address(&self) -> &Path;
@@ -143,7 +146,7 @@ impl<S: Schema + 'static> Format for JsonFormat<S> {
         sink: &mut dyn Sink,
         tally: &mut Tally,
     ) -> usize {
-        if let Some(key) = self.key.as_ref().filter(|_| serves(filter.kinds())) {
+        if let Some(key) = self.key.as_ref().filter(|_| serves(filter.kinds() & self.schema.kinds())) {
             let exact = Exact { format: self, window, filter };
             let lines = Lines { exact, framing: &self.framing, key };
             return with_best(Sweep { lines, starts, sink, tally });
@@ -243,10 +246,8 @@ impl<'r> KeyFields<'_, 'r> {
             },
             None => {
                 let mut hosts = self.stated.iter().filter_map(|found| text(*found).into_text());
-                hosts
-                    .next()
-                    .map_or(Ok(None), |host| address_of(&host))
-                    .map(|found| found.map(Subject::Address))
+                let stand_in = hosts.next().map_or(Ok(None), |host| stand_in(&host));
+                stand_in.map(|found| found.map(|(address, _)| Subject::Address(address)))
             }
         };
         if kinds.names {
@@ -276,11 +277,8 @@ pub(super) fn subject_of(
 ) -> Result<(Option<Subject>, Option<u16>), Reject> {
     match address {
         Scalar::Absent => {
-            let host = stated.iter().flatten().next();
-            let Some(host) = host else { return Ok((None, None)) };
-            let address = address_of(host)?;
-            let port = address.and_then(|_| read_port(authority(host).1?.as_bytes()).flatten());
-            Ok((address.map(Subject::Address), port))
+            let stand_in = stated.iter().flatten().next().map_or(Ok(None), |host| stand_in(host))?;
+            Ok(stand_in.map_or((None, None), |(address, port)| (Some(Subject::Address(address)), port)))
         }
         Scalar::Text(text) => {
             let (subject, port) = read_subject(text.as_bytes(), is_endpoint)?;
@@ -288,46 +286,6 @@ pub(super) fn subject_of(
         }
         _ => Err(Reject::Address),
     }
-}
-
-/// The first of several names that is no address.
-pub(super) fn first_name<'r>(names: impl IntoIterator<Item = Option<Cow<'r, str>>>) -> Option<Cow<'r, str>> {
-    names.into_iter().flatten().find(|name| literal(name).is_none())
-}
-
-/// The address that a host name, `host:port` or URL has in the place of a name.
-pub(super) fn literal(text: &str) -> Option<Address> {
-    Address::read(authority(text).0.as_bytes())
-}
-
-/// The address that stands in the place of a name; `address` where readers do not agree which host is meant.
-fn address_of(host: &str) -> Result<Option<Address>, Reject> {
-    if whole_authority(host).contains('\\') { Err(Reject::Address) } else { Ok(literal(host)) }
-}
-
-/// The host and the port, if any, of a host name, `host:port`, `[address]:port` or URL. A backslash ends the host for
-/// some readers and not for others: what holds one is left as it is, and is no address.
-pub(super) fn authority(text: &str) -> (&str, Option<&str>) {
-    let rest = whole_authority(text);
-    if rest.contains('\\') {
-        return (rest, None);
-    }
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let bracketed = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    // What is followed by anything but a port is no address in brackets.
-    if let Some((host, after)) = bracketed.filter(|(_, after)| after.is_empty() || after.starts_with(':')) {
-        return (host, after.strip_prefix(':'));
-    }
-    match rest.split_once(':') {
-        Some((host, port)) if !port.contains(':') => (host, Some(port)),
-        _ => (rest, None),
-    }
-}
-
-/// What stands between the scheme and the path, if any.
-fn whole_authority(text: &str) -> &str {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// Findings, or the first part's reason for none.

@@ -1,0 +1,200 @@
+//! Registered names and AS numbers: which of them hold a host name, or are an AS number.
+//!
+//! A name is held by each registered domain that it ends in, label by label. Simply: each such ending is looked for among the domains,
+//! which stand in order. Departures from that:
+//! 1. `Names` is a table of the different domains by hash (open addressing, at most half full): nearly every ending that is not
+//!    registered meets an empty place, or one whose 32 bits of hash are others.
+//! 2. The hash is taken from the last byte to the first, so that one pass gives those of all endings.
+//! 3. Labels are counted from the end; no ending with more labels than the domain with most labels is looked for.
+//!
+//! Who writes a dump chooses names, and not the domains: the table is no longer to search for hostile names than for others.
+
+use zerocopy::little_endian::{U32, U64};
+
+use super::layout::{KeyRow, Section, TermsRow};
+use super::lookup::Terms;
+use super::{Claim, ClaimKey, Index, OwnerIx};
+use crate::net::Asn;
+
+/// Multiplier of the hash: odd, with bits all over (the golden ratio's).
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The hash of a text that has been read from its end.
+#[derive(Clone, Copy, Default)]
+struct Hash(u64);
+
+impl Hash {
+    #[inline]
+    fn add(self, byte: u8) -> Self {
+        Self((self.0 ^ u64::from(byte)).wrapping_mul(MULTIPLIER).rotate_left(23))
+    }
+
+    /// With all bits mixed.
+    #[inline]
+    fn finish(self) -> u64 {
+        let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(MULTIPLIER);
+        mixed ^ mixed >> 29
+    }
+
+    fn of(text: &str) -> u64 {
+        text.bytes().rev().fold(Self::default(), Self::add).finish()
+    }
+}
+
+/// Puts the different domains into a table; `domains` are in order, with the number of the first registration of each.
+pub(super) fn table<'d>(domains: impl ExactSizeIterator<Item = (&'d str, u32)>) -> Vec<U64> {
+    if domains.len() == 0 {
+        return Vec::new();
+    }
+    let mut places = vec![U64::ZERO; (domains.len() * 2).next_power_of_two()];
+    let mask = places.len() - 1;
+    for (domain, first) in domains {
+        let hash = Hash::of(domain);
+        let mut at = hash as usize & mask;
+        while places[at] != U64::ZERO {
+            at = (at + 1) & mask;
+        }
+        places[at] = place(hash, first).into();
+    }
+    places
+}
+
+/// A place of the table: the high half of the hash, and the number of the domain's first registration, from 1.
+#[inline]
+fn place(hash: u64, first: u32) -> u64 {
+    hash & !u64::from(u32::MAX) | u64::from(first + 1)
+}
+
+/// The sections that names and AS numbers are found by.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'i> {
+    index: &'i Index,
+    table: &'i [U64],
+    domains: &'i [KeyRow],
+    asns: &'i [KeyRow],
+    /// The number of the first registration of a domain among all.
+    base: u32,
+}
+
+impl<'i> Names<'i> {
+    pub(super) fn new(index: &'i Index) -> Self {
+        Self {
+            index,
+            table: index.section(Section::Names),
+            domains: index.section(Section::Domains),
+            asns: index.section(Section::Asns),
+            base: index.section::<U32>(Section::Nexts).len() as u32,
+        }
+    }
+
+    #[inline]
+    pub(super) fn has_domains(&self) -> bool {
+        !self.table.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn has_asns(&self) -> bool {
+        !self.asns.is_empty()
+    }
+
+    /// Whether a registered domain holds the name, which is in canonical form.
+    #[inline]
+    pub(super) fn holds(&self, host: &str) -> bool {
+        self.has_domains() && self.endings(host).next().is_some()
+    }
+
+    /// The first registration of each registered domain that the name ends in, shortest first.
+    fn endings<'n>(&self, host: &'n str) -> impl Iterator<Item = (u32, u8)> + use<'i, 'n> {
+        let names = *self;
+        let bytes = host.as_bytes();
+        let mut hash = Hash::default();
+        let mut start = bytes.len();
+        std::iter::from_fn(move || {
+            while start > 0 {
+                start -= 1;
+                hash = hash.add(bytes[start]);
+                if start > 0 && bytes[start - 1] != b'.' {
+                    continue;
+                }
+                if let Some(first) = names.find(hash.finish(), &host[start..]) {
+                    return Some((first, (bytes.len() - start) as u8));
+                }
+            }
+            None
+        })
+    }
+
+    /// The first registration of a domain.
+    #[inline]
+    fn find(&self, hash: u64, domain: &str) -> Option<u32> {
+        let mask = self.table.len().checked_sub(1)?;
+        let mut at = hash as usize & mask;
+        loop {
+            let found = self.table.get(at)?.get();
+            let first = (found as u32).checked_sub(1)?;
+            if found == place(hash, first) && self.domain(first) == domain {
+                return Some(first);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn domain(&self, row: u32) -> &'i str {
+        self.domains.get(row as usize).map_or("", |row| self.index.text(row.key.get()))
+    }
+
+    /// The registrations of all domains that hold the name: the longest first; equal ones by source, then line.
+    pub(super) fn covering(&self, host: &str) -> Vec<Claim> {
+        if !self.has_domains() {
+            return Vec::new();
+        }
+        let mut claims = Vec::new();
+        for (first, bytes) in self.endings(host) {
+            let of = self.domains[first as usize].key;
+            let rows = self.domains[first as usize..].iter().zip(first..);
+            let rows = rows.take_while(|(row, _)| row.key == of);
+            claims.extend(
+                rows.filter_map(|(row, at)| self.claim(row, self.base + at, ClaimKey::Domain { bytes })),
+            );
+        }
+        sort(&mut claims);
+        claims
+    }
+
+    /// The registrations of an AS number, by source, then line.
+    pub(super) fn of_asn(&self, asn: Asn) -> Vec<Claim> {
+        let start = self.asns.partition_point(|row| row.key.get() < asn.0);
+        let rows =
+            self.asns[start..].iter().zip(start as u32..).take_while(|(row, _)| row.key.get() == asn.0);
+        let base = self.base + self.domains.len() as u32;
+        let mut claims: Vec<Claim> =
+            rows.filter_map(|(row, at)| self.claim(row, base + at, ClaimKey::Asn(asn))).collect();
+        sort(&mut claims);
+        claims
+    }
+
+    /// Whether an AS number is registered.
+    #[inline]
+    pub(super) fn holds_asn(&self, asn: Asn) -> bool {
+        self.asns.binary_search_by_key(&asn.0, |row| row.key.get()).is_ok()
+    }
+
+    fn claim(&self, row: &KeyRow, registration: u32, key: ClaimKey) -> Option<Claim> {
+        let terms = self.index.section::<TermsRow>(Section::Terms).get(row.terms.get() as usize)?;
+        let Terms { role, source, valid_from, valid_until, verified, .. } = Terms::read(terms);
+        let (owner, line) = (OwnerIx(row.owner.get()), row.line.get());
+        Some(Claim { registration, owner, role, key, valid_from, valid_until, verified, source, line })
+    }
+}
+
+fn sort(claims: &mut [Claim]) {
+    claims.sort_by_key(|claim| (claim.key.extent(), claim.source, claim.line));
+}
+
+impl Index {
+    /// The domain of a registration by its number.
+    pub(super) fn domain_of(&self, registration: u32) -> &str {
+        let names = Names::new(self);
+        registration.checked_sub(names.base).map_or("", |row| names.domain(row))
+    }
+}
