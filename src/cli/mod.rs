@@ -135,6 +135,20 @@ struct MatchArgs {
     /// Publish a dump again on purpose, under <run>+TEXT
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
+    /// Put a run right: why it is published again; kept in its manifest
+    #[arg(long, value_name = "TEXT")]
+    because: Option<String>,
+    /// With --because: who says so
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// With --because: only what is for this owner; repeatable. The rest is counted as excepted
+    #[arg(long, value_name = "OWNER")]
+    owner: Vec<String>,
+    /// With --because: only findings whose recipient is another than by this index, such as owners.dwi.d/<id>.dwi
+    ///
+    /// The summary and the manifest list who was told before and who is now, with the number of findings.
+    #[arg(long, value_name = "INDEX")]
+    changed_since: Option<PathBuf>,
     /// Text encoding of dumps without a byte order mark: utf-8 (default), windows-1252, utf-16le, utf-16be
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
@@ -180,7 +194,9 @@ Examples:
   dijkwacht match --index owners.dwi --feed partner --map address=Host \\
     --identifier open-rdp --output - list.csv
   zstdcat scan.zst | dijkwacht match --index owners.dwi --format zmap \\
-    --identifier open-telnet --spool spool -";
+    --identifier open-telnet --spool spool -
+  dijkwacht match --label corrected --because 'the register was wrong' \\
+    --changed-since owners.dwi.d/<id>.dwi 2026-11-22-scan_rdp-nl.csv.gz";
 
 #[derive(Subcommand)]
 enum IndexCommand {
@@ -547,6 +563,10 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         observed: args.observed,
         run_time: args.run_time,
         label: args.label,
+        because: args.because,
+        by: args.by,
+        owners: args.owner,
+        changed_since: args.changed_since,
         spool: args.spool,
         output: args.output,
         dry_run: args.dry_run,
