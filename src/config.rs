@@ -13,7 +13,7 @@
 //! The documented example is [`EXAMPLE`]. Relative paths are relative to the file's directory. What the operator wrote and what
 //! the program uses are two types: the serde structs here are private, [`Config`] is checked.
 
-use crate::alert::{is_classification, is_severity};
+use crate::alert::{Severity, is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::pipeline::FeedFacts;
 use crate::policy::{Copies, LinkMode, Notify, Office, SenderName, Senders, Tlp};
@@ -63,6 +63,51 @@ pub struct Config {
     pub limits: Limits,
     /// How the daemon writes its log.
     pub log: LogFormat,
+    /// How long an alert may wait for a person.
+    pub overdue: Overdue,
+    /// How long what is done with is kept.
+    pub keep_days: KeepDays,
+}
+
+/// How many days each kind of thing is kept; `None`: for good. What waits for a person is kept until it is decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepDays {
+    /// Dumps in the inbox's `done`, after they came there.
+    pub dumps: Option<u16>,
+    /// Dumps in the inbox's `failed`, and why they are there.
+    pub rejects: Option<u16>,
+    /// Notices, after they were published, once all are sent.
+    pub notices: Option<u16>,
+    /// What was held, after the last decision about it.
+    pub held: Option<u16>,
+    /// That a run was published.
+    pub manifests: Option<u16>,
+}
+
+/// Days that an alert may wait for a person before it is overdue, by its severity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overdue([u16; Severity::ALL.len()]);
+
+impl Default for Overdue {
+    /// The worse, the sooner; what nobody calls bad or harmless is looked at within a week.
+    fn default() -> Self {
+        Self(Severity::ALL.map(|severity| match severity {
+            Severity::Critical => 1,
+            Severity::High => 2,
+            Severity::Medium => 5,
+            Severity::Low => 14,
+            Severity::Info => 30,
+            Severity::Undefined | Severity::None => 7,
+        }))
+    }
+}
+
+impl Overdue {
+    /// Days that an alert of this severity may wait.
+    pub fn days(&self, severity: Severity) -> u16 {
+        self.0[severity as usize]
+    }
 }
 
 /// How the daemon takes dumps in.
@@ -263,6 +308,14 @@ struct Written {
     policy: WrittenPolicy,
     limits: WrittenLimits,
     log: WrittenLog,
+    held: WrittenHeld,
+    retention: KeepDays,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenHeld {
+    overdue_days: BTreeMap<String, u16>,
 }
 
 #[derive(Deserialize, Default)]
@@ -358,6 +411,8 @@ impl Written {
             rebuild: self.register.rebuild,
             intake,
             log: self.log.format,
+            overdue: self.held.check()?,
+            keep_days: self.retention,
             sources: self.register.sources.into_iter().map(under).collect(),
             index: self.register.index.map(under),
             inbox: self.inbox.path.map(under),
@@ -375,6 +430,21 @@ impl Written {
                     .unwrap_or(limits.decompressed_bytes_max),
             },
         })
+    }
+}
+
+impl WrittenHeld {
+    fn check(&self) -> Result<Overdue, String> {
+        let mut overdue = Overdue::default();
+        for (word, days) in &self.overdue_days {
+            let severity = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
+            let severity = severity.ok_or_else(|| {
+                let all = Severity::ALL.map(Severity::as_str).join(", ");
+                format!("[held.overdue_days] {} is none of {all}", show(word.as_bytes(), 64))
+            })?;
+            overdue.0[severity as usize] = *days;
+        }
+        Ok(overdue)
     }
 }
 

@@ -46,6 +46,11 @@ pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str) -> Ids {
     Ids { finding: finding_id, alert: Uuid::new_v5(&ALERTS, &text) }
 }
 
+/// The id of the alert of a finding for an owner; `time` as ids have it: with `Z`, or the text of `--observed`, or empty.
+pub(super) fn alert_id(feed: &str, finding_id: Uuid, time: &str, owner_id: &str) -> Uuid {
+    Uuid::new_v5(&ALERTS, format!("{feed}|{}|{time}|{owner_id}", finding_id.hyphenated()).as_bytes())
+}
+
 /// A hash of what the alert's id is made of, without making it: equal where the ids of two findings of one run are, for
 /// the same owner. It costs a tenth of the ids, and is in no output.
 pub fn id_hash(context: &Context, finding: &Finding<'_>, owner: u32) -> u64 {

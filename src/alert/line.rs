@@ -79,11 +79,8 @@ impl Context {
         }
         let mut observation_pair = Vec::new();
         put_extra(&mut observation_pair, TIME_OBSERVATION, &facts.run_time.whole_seconds().intelmq_text());
-        let mut run_pairs = b",\"extra.match.index\":\"".to_vec();
-        for byte in &facts.index_id[..INDEX_ID_BYTES_SHOWN] {
-            push_display(&mut run_pairs, format_args!("{byte:02x}"));
-        }
-        run_pairs.push(b'"');
+        let mut run_pairs = Vec::new();
+        put_index(&mut run_pairs, facts.index_id);
         put_extra(&mut run_pairs, ",\"extra.run\":", facts.run);
         Self {
             feed: facts.feed.to_owned(),
@@ -181,6 +178,18 @@ impl Recipient {
         put_extra(&mut owner_pairs, ",\"extra.sender\":", facts.sender.as_str());
         Self { contact_pair, constituency_pair, owner_pairs }
     }
+
+    pub(super) fn contact_pair(&self) -> &[u8] {
+        &self.contact_pair
+    }
+
+    pub(super) fn constituency_pair(&self) -> &[u8] {
+        &self.constituency_pair
+    }
+
+    pub(super) fn owner_pairs(&self) -> &[u8] {
+        &self.owner_pairs
+    }
 }
 
 /// CVEs and tags of the records whose alerts are equal to one that is written.
@@ -274,7 +283,7 @@ fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     }
     out.extend_from_slice(&context.observation_pair);
     put_address(out, finding);
-    put_network(out, alert);
+    put_network(out, finding.subject, alert.line);
     if let Some(asn) = finding.asn {
         // AS 0 is no number to IntelMQ.
         put_number(out, if asn.0 == 0 { ",\"extra.source.asn\":" } else { ",\"source.asn\":" }, asn.0.into());
@@ -302,11 +311,9 @@ fn put_address(out: &mut Vec<u8>, finding: &Finding<'_>) {
 
 /// The registered or announced prefix; of a range the CIDR piece that holds the address; of a record that names a prefix, that
 /// prefix.
-fn put_network(out: &mut Vec<u8>, alert: &Alert<'_>) {
-    let network = match alert.finding.subject {
-        Some(Subject::Address(address)) => {
-            alert.line.claim.key.range().and_then(|range| range.piece_of(address))
-        }
+pub(super) fn put_network(out: &mut Vec<u8>, subject: Option<Subject>, line: &Line) {
+    let network = match subject {
+        Some(Subject::Address(address)) => line.claim.key.range().and_then(|range| range.piece_of(address)),
         Some(Subject::Prefix(prefix)) => Some(prefix),
         None => None,
     };
@@ -373,12 +380,7 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     out.push(b'"');
     out.extend_from_slice(&alert.recipient.owner_pairs);
     put_extra(out, ",\"extra.for.owner\":", alert.member.unwrap_or_default());
-    put_extra(out, ",\"extra.match.key\":", line.claim.key.word());
-    put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
-    put_extra(out, ",\"extra.match.role\":", line.claim.role.as_str());
-    out.extend_from_slice(b",\"extra.match.registration\":\"");
-    push_display(out, alert.registered);
-    out.push(b'"');
+    put_match(out, line, alert.registered);
     put_background(out, alert.background);
     out.extend_from_slice(&context.run_pairs);
     put_number(out, ",\"extra.record\":", alert.record);
@@ -392,6 +394,25 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     if let Some(hold) = alert.hold {
         put_extra(out, ",\"extra.held.reason\":", hold.as_str());
     }
+}
+
+/// By which registration the recipient was found.
+pub(super) fn put_match(out: &mut Vec<u8>, line: &Line, registered: Registered<'_>) {
+    put_extra(out, ",\"extra.match.key\":", line.claim.key.word());
+    put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
+    put_extra(out, ",\"extra.match.role\":", line.claim.role.as_str());
+    out.extend_from_slice(b",\"extra.match.registration\":\"");
+    push_display(out, registered);
+    out.push(b'"');
+}
+
+/// `extra.match.index`.
+pub(super) fn put_index(out: &mut Vec<u8>, index_id: [u8; 32]) {
+    out.extend_from_slice(b",\"extra.match.index\":\"");
+    for byte in &index_id[..INDEX_ID_BYTES_SHOWN] {
+        push_display(out, format_args!("{byte:02x}"));
+    }
+    out.push(b'"');
 }
 
 /// Which customer it is, and that the place alone makes it Dutch.

@@ -11,12 +11,15 @@
 //! **Privacy.** A line tells its recipient about nobody else: no other registrations, no file names, no line numbers, no
 //! reporter. It cannot: [`write_line`] is not given them.
 //!
+//! **Reading back.** [`Told`] is a line of a notice or of what is held; a person's release makes another line of it.
+//!
 //! Rendering is a run's inner loop when every record matches. What is the same for a run is rendered once in a [`Context`],
 //! what is the same for an owner once in a [`Recipient`]; a line then needs no allocation but for its times and names.
 
 mod gate;
 mod id;
 mod line;
+mod read;
 mod severity;
 
 pub use gate::{is_classification, is_severity};
@@ -25,4 +28,5 @@ pub use line::{
     Alert, Background, Context, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts, TEXT_CHARS_MAX,
     write_line,
 };
+pub use read::{Matched, Release, Sighting, Told};
 pub use severity::Severity;

@@ -28,7 +28,7 @@ pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: 
         }
     }
     let index = Index::build(&register).map_err(Failure::Build)?;
-    index.write(output).map_err(Failure::Write)?;
+    index.write_after(output).map_err(Failure::Write)?;
     let counts = index.counts();
     note(format_args!(
         "{}: {} registrations of {} owners in {} bytes, id {}, {:.2} s",

@@ -11,6 +11,7 @@ use crate::policy::{
 };
 use crate::text::{self, host_name, show};
 use serde::Serialize;
+use std::fmt;
 use std::io::{self, BufRead, BufWriter, Write};
 
 /// What `lookup` is asked.
@@ -84,8 +85,9 @@ struct Answer<'i> {
     covering: Vec<Covering<'i>>,
 }
 
+/// One registration and what it contributes to the choice, as `lookup` and `explain` print it.
 #[derive(Serialize)]
-struct Covering<'i> {
+pub(super) struct Covering<'i> {
     registration: String,
     owner_id: &'i str,
     role: &'static str,
@@ -223,7 +225,7 @@ impl Lookup<'_> {
     }
 }
 
-fn covering<'i>(index: &'i Index, explanation: &Explanation) -> Covering<'i> {
+pub(super) fn covering<'i>(index: &'i Index, explanation: &Explanation) -> Covering<'i> {
     let claim = &explanation.claim;
     Covering {
         registration: index.registered(claim).to_string(),
@@ -251,26 +253,22 @@ fn write_text(out: &mut impl Write, answer: &Answer<'_>) -> io::Result<()> {
     };
     writeln!(out, "{}: {verdict}", answer.input)?;
     for covering in &answer.covering {
-        let valid = match (&covering.valid_from, &covering.valid_until) {
-            (None, None) => String::new(),
-            (from, until) => {
-                format!(
-                    ", valid {}..{}",
-                    from.as_deref().unwrap_or_default(),
-                    until.as_deref().unwrap_or_default()
-                )
-            }
-        };
-        writeln!(
-            out,
-            "  {} {} as {}{valid} ({}:{}): {}",
-            covering.registration,
-            covering.owner_id,
-            covering.role,
-            show(covering.source.as_bytes(), 256),
-            covering.line,
-            covering.reason
-        )?;
+        writeln!(out, "  {covering}")?;
     }
     Ok(())
+}
+
+impl fmt::Display for Covering<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let valid = match (&self.valid_from, &self.valid_until) {
+            (None, None) => String::new(),
+            (from, until) => {
+                let day = |day: &Option<String>| day.clone().unwrap_or_default();
+                format!(", valid {}..{}", day(from), day(until))
+            }
+        };
+        let Self { registration, owner_id, role, line, reason, .. } = self;
+        let source = show(self.source.as_bytes(), 256);
+        write!(f, "{registration} {owner_id} as {role}{valid} ({source}:{line}): {reason}")
+    }
 }

@@ -1,6 +1,7 @@
 //! `match`: dumps in, one notice per recipient out.
 
 use super::failure::{Failure, Wanted, is_broken_pipe, run_code};
+use super::held::{owner_by_id, read_word};
 use super::metrics_file::MetricsFile;
 use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
 use super::setup::{self, ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
@@ -10,7 +11,8 @@ use crate::matcher::CHUNK_BYTES;
 use crate::metrics::Stopwatch;
 use crate::moment::Moment;
 use crate::pipeline::{
-    Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, State, Summary, run,
+    Correcting, Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, State, Summary, run,
+    run_correction,
 };
 use crate::policy::InOffice;
 use crate::scan::{Input, Io};
@@ -35,6 +37,14 @@ pub struct MatchRequest {
     pub run_time: Option<String>,
     /// `--label`.
     pub label: Option<String>,
+    /// `--because`.
+    pub because: Option<String>,
+    /// `--by`.
+    pub by: Option<String>,
+    /// `--owner`.
+    pub owners: Vec<String>,
+    /// `--changed-since`.
+    pub changed_since: Option<PathBuf>,
     /// `--spool`.
     pub spool: Option<PathBuf>,
     /// `--output`.
@@ -69,6 +79,7 @@ struct Call<'a> {
     observed: Option<(&'a str, Moment)>,
     cancelled: Arc<AtomicBool>,
     metrics: Option<&'a MetricsFile>,
+    correcting: Option<Correcting<'a>>,
 }
 
 /// Where a call's alerts go.
@@ -104,6 +115,8 @@ fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8
     let started = Instant::now();
     // Until now a signal ends the process at once: a register may come from a pipe that nobody writes.
     let index = request.setup.load_index(&config)?;
+    let before = request.changed_since.as_deref().map(Index::open).transpose().map_err(Failure::Open)?;
+    let correcting = correcting(request, &index, before.as_ref())?;
     let (signal, cancelled) = catch_signals()?;
     let mut sink = open_sink(request, &config)?;
     if let Some(metrics) = metrics {
@@ -111,8 +124,17 @@ fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8
     }
     let mut rejects = request.rejects.as_deref().map(create_rejects).transpose()?;
     let senders = config.senders.in_office(run_time.day());
-    let call =
-        Call { request, config: &config, index: &index, senders, run_time, observed, cancelled, metrics };
+    let call = Call {
+        request,
+        config: &config,
+        index: &index,
+        senders,
+        run_time,
+        observed,
+        cancelled,
+        metrics,
+        correcting,
+    };
     // This thread is one of them: with --threads 1 it does all the work itself.
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(request.threads.unwrap_or(0))
@@ -180,6 +202,33 @@ fn check(request: &MatchRequest) -> Result<(), Failure> {
         return Err(Failure::Usage("standard input (-) can be read only once".to_owned()));
     }
     Ok(())
+}
+
+/// What a person has matched again; `None` of a dump that just comes in.
+fn correcting<'a>(
+    request: &MatchRequest,
+    index: &Index,
+    before: Option<&'a Index>,
+) -> Result<Option<Correcting<'a>>, Failure> {
+    let Some(because) = &request.because else {
+        return match request.owners.is_empty() && request.changed_since.is_none() && request.by.is_none() {
+            true => Ok(None),
+            false => Err(Failure::Usage("--owner, --changed-since and --by need --because TEXT".to_owned())),
+        };
+    };
+    if request.label.is_none() && request.spool.is_some() {
+        return Err(Failure::Usage("--because publishes a dump again: give it a --label too".to_owned()));
+    }
+    if before.is_some() && request.dumps.iter().any(|dump| dump.as_os_str() == "-") {
+        return Err(Failure::Usage("--changed-since reads a dump twice: name a file, not -".to_owned()));
+    }
+    let owner = |id: &String| {
+        let unknown = || Failure::Usage(format!("--owner {}: not in the register", show(id.as_bytes(), 64)));
+        owner_by_id(index, id).ok_or_else(unknown)
+    };
+    let owners = request.owners.iter().map(owner).collect::<Result<_, _>>()?;
+    let word = read_word(because, request.by.as_deref())?;
+    Ok(Some(Correcting { word, owners, before }))
 }
 
 /// `--output`, `--rejects` and `--metrics-file` write over nothing that is read.
@@ -271,7 +320,10 @@ impl Call<'_> {
             Sink::Output(out) => Destination::Output(out),
             Sink::DryRun => Destination::DryRun,
         };
-        let mut report = run(job, destination);
+        let mut report = match &self.correcting {
+            Some(correcting) => run_correction(job, correcting, destination),
+            None => run(job, destination),
+        };
         report.seconds = started.elapsed().as_secs_f64();
         if let Some(metrics) = self.metrics {
             metrics.run_ended(&report, &stopwatch.stop());
@@ -394,6 +446,12 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
             "  rejected     record {} at byte {}: {}",
             reject.record, reject.offset, reject.reason
         ));
+    }
+    for change in &report.changes {
+        let names =
+            |owners: &[String]| if owners.is_empty() { "nobody".to_owned() } else { owners.join(", ") };
+        let (before, now) = (names(&change.before), names(&change.now));
+        lines.push(format!("  changed      {before} -> {now}: {}", change.findings));
     }
     let rate = report.books.bytes as f64 / 1e6 / report.seconds.max(1e-9);
     lines.push(format!("  took         {:.3} s, {rate:.0} MB/s", report.seconds));

@@ -3,20 +3,28 @@
 //! Data goes to standard output, all else to standard error. A command returns its exit code, or a [`Failure`] that the
 //! command line turns into one.
 
+mod explain;
 mod failure;
+mod held;
 mod index;
 mod lookup;
 mod match_dumps;
 mod metrics_file;
 mod output;
 mod preview;
+mod retain;
 mod setup;
 mod spool;
+mod trace;
 
+pub use explain::{ExplainRequest, explain};
 pub use failure::Failure;
+pub use held::{DecisionRequest, Goal, HeldBy, HeldPlace, SelectionWords, held_decide, held_list, held_show};
 pub use index::{index_build, index_diff, index_info, index_verify};
 pub use lookup::{LookupRequest, lookup};
 pub use match_dumps::{MatchRequest, match_dumps};
 pub use preview::{PreviewRequest, preview};
+pub use retain::{ForgetRequest, spool_forget, spool_prune};
 pub use setup::{ReadingWords, Setup, check_config};
-pub use spool::{SpoolPlace, spool_done, spool_fail, spool_prune, spool_status, spool_take, spool_verify};
+pub use spool::{SpoolPlace, spool_done, spool_fail, spool_status, spool_take, spool_verify};
+pub use trace::spool_trace;

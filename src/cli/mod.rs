@@ -6,6 +6,7 @@
 //! 75 try again · 77 permission · 78 configuration · 130/143 interrupted.
 
 mod generate;
+mod held;
 
 use crate::batch::{self, Failure};
 use crate::config::DEFAULT_PATH;
@@ -52,9 +53,14 @@ enum Command {
     Lookup(LookupArgs),
     /// Show how a dump would be read, and its first five alerts; writes nothing
     Preview(PreviewArgs),
+    /// Explain one alert, or a raw record: each step from its bytes to its recipient
+    Explain(ExplainArgs),
     /// Take, acknowledge and check published runs
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// See what waits for a person, and decide about it
+    #[command(subcommand)]
+    Held(held::HeldCommand),
     /// Check the configuration and everything that it names
     CheckConfig(ConfigArgs),
     /// Run the daemon: dumps that arrive in the inbox become notices in the spool
@@ -129,6 +135,20 @@ struct MatchArgs {
     /// Publish a dump again on purpose, under <run>+TEXT
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
+    /// Put a run right: why it is published again; kept in its manifest
+    #[arg(long, value_name = "TEXT")]
+    because: Option<String>,
+    /// With --because: who says so
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// With --because: only what is for this owner; repeatable. The rest is counted as excepted
+    #[arg(long, value_name = "OWNER")]
+    owner: Vec<String>,
+    /// With --because: only findings whose recipient is another than by this index, such as owners.dwi.d/<id>.dwi
+    ///
+    /// The summary and the manifest list who was told before and who is now, with the number of findings.
+    #[arg(long, value_name = "INDEX")]
+    changed_since: Option<PathBuf>,
     /// Text encoding of dumps without a byte order mark: utf-8 (default), windows-1252, utf-16le, utf-16be
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
@@ -174,7 +194,9 @@ Examples:
   dijkwacht match --index owners.dwi --feed partner --map address=Host \\
     --identifier open-rdp --output - list.csv
   zstdcat scan.zst | dijkwacht match --index owners.dwi --format zmap \\
-    --identifier open-telnet --spool spool -";
+    --identifier open-telnet --spool spool -
+  dijkwacht match --label corrected --because 'the register was wrong' \\
+    --changed-since owners.dwi.d/<id>.dwi 2026-11-22-scan_rdp-nl.csv.gz";
 
 #[derive(Subcommand)]
 enum IndexCommand {
@@ -273,6 +295,48 @@ struct PreviewArgs {
     dump: PathBuf,
 }
 
+#[derive(Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+struct ExplainArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    #[command(flatten)]
+    register: RegisterArgs,
+    /// The dump that the alert is from, where it is not in the inbox's done or failed
+    #[arg(long, value_name = "FILE")]
+    dump: Option<PathBuf>,
+    /// Feed that a raw record belongs to
+    #[arg(long, value_name = "NAME")]
+    feed: Option<String>,
+    /// Format of a raw record, where not by content
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Read a field of a raw record from this column, or dotted path in JSON; repeatable
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// What is wrong, for a raw record that does not say it
+    #[arg(long, value_name = "NAME")]
+    identifier: Option<String>,
+    /// The moment that counts as now for a raw record; default: the start
+    #[arg(long, value_name = "TIME")]
+    run_time: Option<String>,
+    /// Print one JSON document, or one a finding
+    #[arg(long)]
+    json: bool,
+    /// Alert; without one, raw records on standard input are explained, after their header where the format has one
+    #[arg(value_name = "ALERT_ID")]
+    alert_id: Option<String>,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+What an answer in full would need and is not at hand (the dump, the index that decided) is told as what it lacks.
+
+Examples:
+  dijkwacht explain 66bb29f5-731e-5008-8c71-c345897ccd3a
+  dijkwacht explain --dump /archive/2026-11-22-scan_rdp-nl.csv.gz 66bb29f5-731e-5008-8c71-c345897ccd3a
+  sed -n '1p;4711p' list.csv | dijkwacht explain --feed partner --index owners.dwi
+  jq -c 'select(.ip_str == \"192.0.2.1\")' scan.json | dijkwacht explain --feed shodan --format shodan";
+
 /// Where the spool is.
 #[derive(Args)]
 struct SpoolArgs {
@@ -326,15 +390,75 @@ enum SpoolCommand {
         #[command(flatten)]
         spool: SpoolArgs,
     },
-    /// Retire old runs of which all was sent and nothing is held; that their dumps were published stays known
+    /// Tell every alert about an address or prefix, for an owner, or of one id, and what became of it; exit 1 if none
+    ///
+    /// States: new, claimed, done, failed, retired, held, released, discarded.
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// What is sought
+        #[arg(value_name = "ADDRESS|PREFIX|OWNER|ALERT_ID")]
+        sought: String,
+    },
+    /// Retire old runs of which all was sent and nothing is held, and what else the retention lets go
+    ///
+    /// That their dumps were published stays known, unless [retention] manifests says how long. What waits for a person is never
+    /// pruned.
+    #[command(after_help = PRUNE_EXAMPLES)]
     Prune {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Only runs that were published so many days ago, or earlier
+        /// Only runs that were published so many days ago, or earlier; default: [retention] notices
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=36_500))]
-        older_than: u16,
+        older_than: Option<u16>,
+    },
+    /// Forget what the spool holds for an owner or about an address; that something is gone stays counted
+    #[command(after_help = FORGET_EXAMPLES)]
+    Forget {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// All that is for this owner
+        #[arg(long, value_name = "OWNER", conflicts_with = "address")]
+        owner: Option<String>,
+        /// All that is about this address, or about addresses of this prefix
+        #[arg(long, value_name = "ADDRESS|PREFIX")]
+        address: Option<String>,
+        /// Why: kept with the count
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+        /// Who says so: kept with the count
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
 }
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  dijkwacht spool prune --spool spool --older-than 90
+  dijkwacht spool prune                                   as [retention] of the configuration says";
+
+const FORGET_EXAMPLES: &str = "\
+Interrupted anywhere, it is gone on with by the next forget, prune, match or serve. Dumps, the register, its indexes and what
+mailers keep are not touched; alert ids, which are hashes, stay in decisions.
+
+Examples:
+  dijkwacht spool forget --owner school --because 'request 2026-17, article 17' --by 'P. Officer'
+  dijkwacht spool forget --address 192.0.2.1 --because 'request 2026-18'
+  dijkwacht spool verify                                  says what was forgotten";
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  dijkwacht spool trace 192.0.2.1                         who was told of it, when, and was it sent
+  dijkwacht spool trace 2001:db8::/32 --json | jq -r .state
+  dijkwacht spool trace school                            all that an organisation was told
+  dijkwacht spool trace 66bb29f5-731e-5008-8c71-c345897ccd3a";
 
 #[derive(Args)]
 #[command(after_help = SERVE_HELP)]
@@ -405,7 +529,9 @@ fn run(cli: Cli) -> ExitCode {
         Command::Index(command) => run_index(command),
         Command::Lookup(args) => run_lookup(args),
         Command::Preview(args) => run_preview(args),
+        Command::Explain(args) => run_explain(args),
         Command::Spool(command) => run_spool(command),
+        Command::Held(command) => held::run(command),
         Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
         Command::Serve(args) => run_serve(args),
         Command::Status(args) => run_status(args),
@@ -437,6 +563,10 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         observed: args.observed,
         run_time: args.run_time,
         label: args.label,
+        because: args.because,
+        by: args.by,
+        owners: args.owner,
+        changed_since: args.changed_since,
         spool: args.spool,
         output: args.output,
         dry_run: args.dry_run,
@@ -499,6 +629,18 @@ fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
     })
 }
 
+fn run_explain(args: ExplainArgs) -> Result<u8, Failure> {
+    batch::explain(&batch::ExplainRequest {
+        setup: setup(args.spool.config, args.register),
+        spool: args.spool.spool,
+        reading: reading(args.feed, args.format, args.map, args.identifier, None),
+        run_time: args.run_time,
+        dump: args.dump,
+        json: args.json,
+        alert_id: args.alert_id,
+    })
+}
+
 fn run_serve(args: ServeArgs) -> Result<u8, Failure> {
     let read = |text: String| {
         let unread = || Failure::Usage("--run-time is no time (such as 2026-11-22T01:02:03Z)".to_owned());
@@ -545,7 +687,12 @@ fn run_spool(command: SpoolCommand) -> Result<u8, Failure> {
         SpoolCommand::Fail { spool, claim } => batch::spool_fail(&place(spool), &claim),
         SpoolCommand::Status { spool, json } => batch::spool_status(&place(spool), json),
         SpoolCommand::Verify { spool } => batch::spool_verify(&place(spool)),
+        SpoolCommand::Trace { spool, json, sought } => batch::spool_trace(&place(spool), &sought, json),
         SpoolCommand::Prune { spool, older_than } => batch::spool_prune(&place(spool), older_than),
+        SpoolCommand::Forget { spool, owner, address, because, by, json } => {
+            let place = place(spool);
+            batch::spool_forget(&batch::ForgetRequest { place, owner, address, because, by, json })
+        }
     }
 }
 

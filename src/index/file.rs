@@ -13,7 +13,7 @@ use zerocopy::FromBytes;
 
 use super::errors::{OpenError, WriteError};
 use super::layout::{CHECKSUM_AT, Header, INDEX_BYTES_MAX, MAGIC, SECTIONS, VERSION};
-use super::{Index, validate};
+use super::{Index, kept, validate};
 
 /// Bytes that are read, hashed and copied at a time: they stay in the cache in between.
 const BLOCK_BYTES: usize = 1 << 18;
@@ -26,8 +26,17 @@ pub(super) fn checksum(bytes: &[u8]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
+/// What becomes of another build that stood at the path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Replaced {
+    /// It is gone.
+    Gone,
+    /// It stays under another name.
+    Kept,
+}
+
 /// Writes the bytes of an index durably: a reader sees the old file or the new one, also after a crash.
-pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), WriteError> {
+pub(super) fn write(bytes: &[u8], path: &Path, replaced: Replaced) -> Result<(), WriteError> {
     let failed = |action, path: &Path| {
         let path = path.to_path_buf();
         move |error| WriteError { path, action, error }
@@ -52,6 +61,10 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), WriteError> {
     let staged = path.with_file_name(staged_name);
     let written = stage(bytes, &staged)
         .map_err(failed("write", path))
+        .and_then(|()| match replaced {
+            Replaced::Gone => Ok(()),
+            Replaced::Kept => keep_replaced(bytes, path).map_err(failed("keep the index before it of", path)),
+        })
         .and_then(|()| fs::rename(&staged, path).map_err(failed("rename the new index to", path)));
     if written.is_err() {
         // The error that counts is already at hand.
@@ -65,6 +78,21 @@ pub(super) fn write(bytes: &[u8], path: &Path) -> Result<(), WriteError> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(failed("make durable", directory))
+}
+
+/// Keeps the build that is about to be replaced, unless it is the same or no index.
+fn keep_replaced(bytes: &[u8], path: &Path) -> io::Result<()> {
+    let id_of = |start: &[u8]| read_header(start, start.len(), path).ok().map(|header| header.id);
+    let mut start = [0; size_of::<Header>()];
+    let found = match File::open(path) {
+        Ok(mut before) => read_full(&mut before, &mut start)? == start.len(),
+        Err(_) => false,
+    };
+    let before = id_of(&start).filter(|_| found);
+    match before {
+        Some(id) if bytes.get(..size_of::<Header>()).and_then(id_of) != Some(id) => kept::keep(path, id),
+        _ => Ok(()),
+    }
 }
 
 fn stage(bytes: &[u8], staged: &Path) -> io::Result<()> {

@@ -25,7 +25,8 @@
 //! no damage to it makes a lookup panic. What it does not do: change. A new register is a new index.
 //!
 //! Inside: `order` puts the register in canonical order, `flatten` makes the intervals and lists, `place` and `tables` lay them out,
-//! `build` puts all together, `layout` tells the format, `file` writes and opens, `validate` checks, `lookup` and `names` find, `walk` reads the intervals back,
+//! `build` puts all together, `layout` tells the format, `file` writes and opens, `kept` keeps what was replaced,
+//! `validate` checks, `lookup` and `names` find, `walk` reads the intervals back,
 //! `identity` makes the id; [`Coverage`] and [`Difference`] tell what an index covers and what changed.
 
 mod assignments;
@@ -38,6 +39,7 @@ mod errors;
 mod file;
 mod flatten;
 mod identity;
+mod kept;
 mod layout;
 mod lookup;
 pub mod naive;
@@ -66,11 +68,13 @@ pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
 pub use coverage::Coverage;
 pub use diff::{Change, ChangeKind, Difference};
 pub use errors::{BuildError, OpenError, WriteError};
+pub use kept::{find_kept, kept_directory, prune_kept};
 pub use layout::{
     INDEX_BYTES_MAX, KEYS_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, SLOTS_MAX, TERMS_MAX, VERSION,
 };
 pub use lookup::{Covering, Finder, Registrations};
 
+use file::Replaced;
 use layout::{Header, SECTIONS, Section};
 
 /// A compressed prefix index, opened or freshly built; it never changes.
@@ -104,7 +108,16 @@ impl Index {
     /// # Errors
     /// When the system refuses any of it; then `path` is as it was.
     pub fn write(&self, path: &Path) -> Result<(), WriteError> {
-        file::write(&self.map, path)
+        file::write(&self.map, path, Replaced::Gone)
+    }
+
+    /// As [`write`](Self::write); another build that stood there stays under another name ([`find_kept`]), since runs may
+    /// have been decided with it.
+    ///
+    /// # Errors
+    /// The same, and when the build before cannot be kept.
+    pub fn write_after(&self, path: &Path) -> Result<(), WriteError> {
+        file::write(&self.map, path, Replaced::Kept)
     }
 
     /// Over bytes whose header is valid.

@@ -4,6 +4,7 @@ use super::RunError;
 use crate::alert::{self, Alert, Background, Context, Ids, Merged, Recipient, RecipientFacts};
 use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
+use crate::net::Asn;
 use crate::policy::{Case, Copies, Decision, Evidence, Hold, InOffice, Line, Tlp, decide};
 use crate::scan::{Finding, Subject};
 use crate::spool;
@@ -22,31 +23,79 @@ pub(super) struct Decider<'a> {
     pub(super) copies: Copies,
 }
 
-impl Decider<'_> {
-    pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
-        let (address, inside): (Vec<Claim>, Vec<Claim>) = match finding.subject {
+/// The registrations that speak about a finding, by what they are found by.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// Those that hold its address, or all of its prefix.
+    pub address: Vec<Claim>,
+    /// Those of the name that it is about.
+    pub stated: Vec<Claim>,
+    /// Those of the name that the system shows of itself.
+    pub shown: Vec<Claim>,
+    /// Those of the AS number that its producer names.
+    pub asn: Vec<Claim>,
+    /// Of a prefix, those inside it.
+    pub inside: Vec<Claim>,
+    /// Whether its address serves many.
+    pub is_shared: bool,
+}
+
+impl Claims {
+    /// Finds them by the parts of a finding; `names` are the stated and the shown one.
+    pub fn of(index: &Index, subject: Option<Subject>, names: [Option<&str>; 2], asn: Option<Asn>) -> Self {
+        Self::find(index, index.finder(), subject, names, asn)
+    }
+
+    fn find(
+        index: &Index,
+        finder: Finder<'_>,
+        subject: Option<Subject>,
+        names: [Option<&str>; 2],
+        asn: Option<Asn>,
+    ) -> Self {
+        let (address, inside): (Vec<Claim>, Vec<Claim>) = match subject {
             None => (Vec::new(), Vec::new()),
-            Some(Subject::Address(address)) => (self.finder.covering(address).collect(), Vec::new()),
+            Some(Subject::Address(address)) => (finder.covering(address).collect(), Vec::new()),
             Some(Subject::Prefix(prefix)) => {
-                (self.index.covering_prefix(prefix).collect(), self.index.inside(prefix).collect())
+                (index.covering_prefix(prefix).collect(), index.inside(prefix).collect())
             }
         };
-        let is_shared = matches!(finding.subject, Some(Subject::Address(address)) if self.index.shared(address).is_some());
+        let is_shared = matches!(subject, Some(Subject::Address(address)) if index.shared(address).is_some());
         // A special address is the same in many networks: no other key tells which of them is meant.
-        let is_special = finding.subject.is_some_and(Subject::is_special);
-        let [stated, shown] = [&finding.stated, &finding.shown].map(|name| match name {
-            Some(name) if self.finder.has_domains() && !is_special => {
-                with_host(name, |host| self.finder.covering_name(host)).unwrap_or_default()
+        let is_special = subject.is_some_and(Subject::is_special);
+        let [stated, shown] = names.map(|name| match name {
+            Some(name) if finder.has_domains() && !is_special => {
+                with_host(name, |host| finder.covering_name(host)).unwrap_or_default()
             }
             _ => Vec::new(),
         });
-        let asn = match finding.asn {
-            Some(asn) if !is_special => self.finder.claims_of_named_asn(asn),
+        let asn = match asn {
+            Some(asn) if !is_special => finder.claims_of_named_asn(asn),
             _ => Vec::new(),
         };
+        Self { address, stated, shown, asn, inside, is_shared }
+    }
+
+    /// What a choice is made from.
+    pub fn evidence(&self) -> Evidence<'_> {
+        let Self { address, stated, shown, asn, is_shared, .. } = self;
+        Evidence { address, stated, shown, asn, is_shared: *is_shared }
+    }
+
+    /// Leaves out claims.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Claim) -> bool) {
+        for claims in [&mut self.address, &mut self.stated, &mut self.shown, &mut self.asn] {
+            claims.retain(&mut keep);
+        }
+    }
+}
+
+impl Decider<'_> {
+    pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
+        let claims = self.claims(finding);
         let case = Case {
-            evidence: Evidence { address: &address, stated: &stated, shown: &shown, asn: &asn, is_shared },
-            inside: &inside,
+            evidence: claims.evidence(),
+            inside: &claims.inside,
             time: finding.time.or(self.observed),
             run_time: self.run_time,
             unknown_type: finding.unknown_type,
@@ -56,6 +105,12 @@ impl Decider<'_> {
         decide(&case, self.index)
     }
 
+    /// The registrations that speak about a finding.
+    pub(super) fn claims(&self, finding: &Finding<'_>) -> Claims {
+        let (stated, shown) = (finding.stated.as_deref(), finding.shown.as_deref());
+        Claims::find(self.index, self.finder, finding.subject, [stated, shown], finding.asn)
+    }
+
     /// What is labelled for the recipient alone is for nobody else.
     fn copies(&self, finding: &Finding<'_>) -> Copies {
         if self.context.tlp(finding) >= Tlp::AmberStrict { Copies::default() } else { self.copies }
@@ -63,6 +118,10 @@ impl Decider<'_> {
 
     pub(super) fn ids(&self, finding: &Finding<'_>, owner: u32) -> Ids {
         alert::ids(&self.context, finding, self.index.owner(OwnerIx(owner)).id)
+    }
+
+    pub(super) fn finding_id(&self, finding: &Finding<'_>) -> uuid::Uuid {
+        alert::ids(&self.context, finding, "").finding
     }
 
     /// What the sorter compares ids by.

@@ -1,6 +1,7 @@
 //! Judges the records that a registration was found for, chunk by chunk, and gathers what they come to.
 
 use super::RunError;
+use super::correct::{Changes, Restriction, add};
 use super::decider::Decider;
 use super::report::{Books, RejectedAt};
 use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
@@ -19,12 +20,17 @@ pub(super) struct Batch {
     spill: Vec<u8>,
     books: Books,
     rejected_first: Vec<(u64, usize, Reject)>,
+    changes: Changes,
 }
 
 /// The one judge of a run: its shared half decides, its other half keeps the books.
 pub(super) struct RunJudge<'a, F> {
     pub(super) format: &'a dyn Format,
     pub(super) decider: &'a Decider<'a>,
+    /// What a corrected run takes; else all.
+    pub(super) restriction: Option<Restriction<'a>>,
+    /// Whose findings are another's now.
+    pub(super) changes: Changes,
     /// Where matched records are kept that cannot be read twice.
     pub(super) spill: Option<Spill>,
     pub(super) sorter: Sorter<F>,
@@ -79,7 +85,15 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
                     id_hash,
                 });
             };
-            match self.decider.decide(finding) {
+            let decision = self.decider.decide(finding);
+            if let Some(restriction) = &self.restriction
+                && decision != Decision::Unmatched
+                && !restriction.takes(finding, &decision, self.decider, &mut batch.changes)
+            {
+                batch.books.excepted += decision.lines().len() as u64;
+                continue;
+            }
+            match decision {
                 Decision::Unmatched => {}
                 Decision::Share(line) => push(line.owner.0, 0),
                 Decision::ShareWith(lines) => lines.iter().for_each(|line| push(line.owner.0, 0)),
@@ -125,6 +139,7 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         }
         self.books.add_sweep(&tally);
         self.books += &batch.books;
+        add(&mut self.changes, batch.changes);
         let base = match &mut self.spill {
             Some(spill) => spill.append(&batch.spill)?,
             None => 0,

@@ -8,19 +8,24 @@
 //!
 //! Nothing here reads the clock, the environment or arguments: what a run decides is a function of [`Job`].
 
+mod correct;
 mod decider;
 mod group;
 mod judge;
 mod preview;
 mod render;
+mod replay;
 mod report;
 mod run;
 mod sort;
 mod wide;
 
+pub use correct::Correcting;
+pub use decider::Claims;
 pub use preview::{PREVIEW_ALERTS, Preview, preview};
+pub use replay::{Replay, Replayed, ReplayedLine, replay_head, replay_record};
 pub use report::{Books, BySeverity, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
-pub use run::run;
+pub use run::{run, run_correction};
 pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;

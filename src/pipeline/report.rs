@@ -11,7 +11,7 @@ use crate::alert::Severity;
 use crate::moment::Moment;
 use crate::policy::Hold;
 use crate::scan::{Reject, Skip, Tally};
-use crate::spool::PublishedCounts;
+use crate::spool::{PublishedCounts, RecipientChange};
 use roaring::RoaringBitmap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -266,6 +266,9 @@ pub struct RunReport {
     pub books: Books,
     /// The first records that were rejected.
     pub rejected_first: Vec<RejectedAt>,
+    /// Of a run that puts another right: whose findings are another's now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RecipientChange>,
     /// Wall-clock seconds.
     pub seconds: f64,
     /// Alerts by sender and severity, of a run whose lines were written; its sum is then the books' `alerts`.
@@ -297,6 +300,7 @@ impl RunReport {
             error: None,
             books: Books::default(),
             rejected_first: Vec::new(),
+            changes: Vec::new(),
             seconds: 0.0,
             alerts_by: BTreeMap::new(),
             told: RoaringBitmap::new(),
@@ -331,6 +335,7 @@ impl RunReport {
         self.state = State::Failed;
         self.books = Books { bytes_stored: self.books.bytes_stored, ..Books::default() };
         self.rejected_first.clear();
+        self.changes.clear();
         self.alerts_by.clear();
         self.told.clear();
         self.error = Some(error.to_string());

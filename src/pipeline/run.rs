@@ -1,5 +1,6 @@
 //! The steps of one run.
 
+use super::correct::{Changes, Correcting, Lost, Restriction, add, listed};
 use super::decider::Decider;
 use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
@@ -7,6 +8,7 @@ use super::report::{RunReport, State};
 use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
+use crate::index::Index;
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::Tlp;
 use crate::scan::{
@@ -14,7 +16,7 @@ use crate::scan::{
     report_type_of,
 };
 use crate::spool::{
-    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Publication, RunName, Spool,
+    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Occasion, Publication, RunName, Spool,
 };
 use crate::text::show;
 use serde_json::{Value, json};
@@ -26,9 +28,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Processes one dump. What went wrong is in the report: the next dump is not concerned.
-pub fn run(mut job: Job<'_>, destination: Destination<'_>) -> RunReport {
+pub fn run(job: Job<'_>, destination: Destination<'_>) -> RunReport {
+    run_with(job, None, destination)
+}
+
+/// Processes one dump again, on a person's word. The dump is read twice where the index before is asked: it is no stream.
+pub fn run_correction(job: Job<'_>, correcting: &Correcting<'_>, destination: Destination<'_>) -> RunReport {
+    run_with(job, Some(correcting), destination)
+}
+
+fn run_with(
+    mut job: Job<'_>,
+    correcting: Option<&Correcting<'_>>,
+    destination: Destination<'_>,
+) -> RunReport {
     let mut report = RunReport::new(job.name);
-    if let Err(error) = process(&mut job, destination, &mut report) {
+    if let Err(error) = process(&mut job, correcting, destination, &mut report) {
         report.fail(match error {
             RunError::Source(error) if error.kind() == SourceErrorKind::Cancelled => RunError::Cancelled,
             error => error,
@@ -50,14 +65,19 @@ pub(super) struct Dump {
     pub(super) facts: FeedFacts,
 }
 
-fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunReport) -> Result<(), RunError> {
+fn process(
+    job: &mut Job<'_>,
+    correcting: Option<&Correcting<'_>>,
+    destination: Destination<'_>,
+    report: &mut RunReport,
+) -> Result<(), RunError> {
     (job.progress)(Progress::Began(Stage::Scan));
     let dry_run = matches!(destination, Destination::DryRun);
     let mut dump = open(job, dry_run, report)?;
     match destination {
         Destination::DryRun => {
             let scratch = Scratch::Directory(job.scratch_directory);
-            let scanned = scan(job, &mut dump, &scratch, false, report)?;
+            let scanned = scan(job, &mut dump, &scratch, false, correcting, report)?;
             count(scanned.sorted, report)?;
             dump.source.unchanged().map_err(RunError::Source)?;
             report.books.check()?;
@@ -67,7 +87,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
         }
         Destination::Output(out) => {
             let scratch = Scratch::Directory(job.scratch_directory);
-            let scanned = scan(job, &mut dump, &scratch, true, report)?;
+            let scanned = scan(job, &mut dump, &scratch, true, correcting, report)?;
             let run = name_run(job, &scanned, report)?;
             let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
@@ -77,7 +97,7 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
         }
         Destination::Spool(spool) => {
             let stage = spool.stage()?;
-            let scanned = scan(job, &mut dump, &Scratch::Stage(&stage), true, report)?;
+            let scanned = scan(job, &mut dump, &Scratch::Stage(&stage), true, correcting, report)?;
             let run = name_run(job, &scanned, report)?;
             if let Some(at) = spool.find_published(&run, &scanned.content())? {
                 report.already_published(at, spool.published_counts(&run));
@@ -89,7 +109,10 @@ fn process(job: &mut Job<'_>, destination: Destination<'_>, report: &mut RunRepo
             notices.finish()?;
             look_at_cancelled(job)?;
             (job.progress)(Progress::Began(Stage::Publish));
-            publish(spool, stage, facts, report)
+            let occasion = correcting.map_or(Occasion::Dump, |correcting| {
+                Occasion::Correction(correcting.facts(job.index, report.changes.clone()))
+            });
+            publish(spool, stage, facts, occasion, report)
         }
     }
 }
@@ -183,6 +206,7 @@ fn scan(
     dump: &mut Dump,
     scratch: &Scratch<'_>,
     keep: bool,
+    correcting: Option<&Correcting<'_>>,
     report: &mut RunReport,
 ) -> Result<Scanned, RunError> {
     let rejects = job.rejects.take();
@@ -195,6 +219,11 @@ fn scan(
     let mut judge = RunJudge {
         format: &*dump.format,
         decider: &decider,
+        restriction: correcting.map(|correcting| Restriction {
+            owners: &correcting.owners,
+            before: correcting.before.map(|before| decider_of(job, before, &dump.facts, report, "")),
+        }),
+        changes: Changes::new(),
         spill,
         sorter: Sorter::new(job.reading.matches_in_memory_max, || scratch.file()),
         books: std::mem::take(&mut report.books),
@@ -214,7 +243,7 @@ fn scan(
         progress: &|bytes| (job.progress)(Progress::Scanned { bytes, of: total }),
     };
     let driven = drive(&mut dump.source, &*dump.format, job.index, &mut judge, options);
-    let RunJudge { spill, sorter, books, rejected_first, .. } = judge;
+    let RunJudge { spill, sorter, books, rejected_first, mut changes, .. } = judge;
     report.books = books;
     report.rejected_first = rejected_first;
     let Driven { text_bytes, hash, .. } = driven.map_err(|error| match error {
@@ -233,11 +262,48 @@ fn scan(
         report.books.bytes_stored = bytes;
     }
     let sorted = sorter.finish().map_err(RunError::Scratch)?;
+    if let Some(before) = correcting.and_then(|correcting| correcting.before) {
+        add(&mut changes, count_lost(job, before, &decider)?);
+    }
+    report.changes = listed(changes);
     let hash = hash.or(transcoded_hash).unwrap_or_else(|| blake3::hash(b""));
     Ok(Scanned { sorted, spill, hash })
 }
 
+/// What nobody is told of any more, by another reading of the dump.
+fn count_lost(job: &Job<'_>, before: &Index, now: &Decider<'_>) -> Result<Changes, RunError> {
+    let mut report = RunReport::new(job.name);
+    let mut dump = open(job, true, &mut report)?;
+    let before_decider = decider_of(job, before, &dump.facts, &report, "");
+    let mut judge = Lost { format: &*dump.format, before: before_decider, now, changes: Changes::new() };
+    let options = DriveOptions {
+        chunk_bytes: job.reading.chunk_bytes,
+        record_bytes_max: dump.facts.options.record_bytes_max,
+        hash_prefix: None,
+        keeps_all_rejects: false,
+        cancelled: job.cancelled,
+        progress: &|_| {},
+    };
+    match drive(&mut dump.source, &*dump.format, before, &mut judge, options) {
+        Ok(_) => Ok(judge.changes),
+        Err(DriveError::Source(error)) => Err(RunError::Source(error)),
+        Err(DriveError::Judge(error)) => Err(error),
+        Err(DriveError::Cancelled) => Err(RunError::Cancelled),
+    }
+}
+
 pub(super) fn decider<'a>(job: &Job<'a>, facts: &FeedFacts, report: &RunReport, run: &str) -> Decider<'a> {
+    decider_of(job, job.index, facts, report, run)
+}
+
+/// As [`decider`], with another index.
+fn decider_of<'d, 'j: 'd>(
+    job: &Job<'j>,
+    index: &'d Index,
+    facts: &FeedFacts,
+    report: &RunReport,
+    run: &str,
+) -> Decider<'d> {
     let context = Context::new(&RunFacts {
         feed: &report.feed,
         label: facts.label.as_deref(),
@@ -248,12 +314,12 @@ pub(super) fn decider<'a>(job: &Job<'a>, facts: &FeedFacts, report: &RunReport, 
         tlp: facts.tlp,
         classification: facts.classification.as_deref(),
         severity: facts.severity.as_deref(),
-        index_id: job.index.id(),
+        index_id: index.id(),
     });
     let observed = job.observed.map(|(_, moment)| moment);
     Decider {
-        index: job.index,
-        finder: job.index.finder(),
+        index,
+        finder: index.finder(),
         senders: job.senders,
         context,
         run_time: job.run_time,
@@ -445,12 +511,13 @@ fn publish(
     spool: &Spool,
     stage: spool::Stage<'_>,
     mut facts: spool::RunFacts,
+    occasion: Occasion,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     let staged = stage.read_back()?;
     report.books.check_staged(staged.alerts() + staged.held())?;
     facts.counts = json!(report.books);
-    match staged.publish(facts)? {
+    match staged.publish_on(facts, occasion)? {
         Publication::Published { .. } => report.state = State::Published,
         Publication::AlreadyPublished { run, at } => {
             report.already_published(at, spool.published_counts(&run));

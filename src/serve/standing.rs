@@ -143,7 +143,7 @@ fn load_index(config: &Config, log: &Log) -> Result<Option<Loaded>, ServeError> 
     match &config.index {
         Some(path) if config.rebuild && is_older(path, &config.sources) => {
             let loaded = compile(&config.sources, log)?;
-            loaded.index.write(path).map_err(ServeError::Write)?;
+            loaded.index.write_after(path).map_err(ServeError::Write)?;
             Ok(Some(loaded))
         }
         Some(path) => {

@@ -6,11 +6,12 @@
 use super::error::SpoolError;
 use rustix::fs::{
     Access, AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, StatxFlags,
+    Timespec, Timestamps, UTIME_OMIT,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -193,6 +194,12 @@ impl Directory {
         }
     }
 
+    /// Whether an open directory is what has that name here.
+    pub(super) fn is_at(&self, inner: &Self, name: impl AsRef<OsStr>) -> Result<bool, SpoolError> {
+        let (ours, there) = (inner.own_stat()?, self.stat(name)?);
+        Ok(there.is_some_and(|there| (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)))
+    }
+
     /// What this directory is.
     pub(super) fn own_stat(&self) -> Result<Stat, SpoolError> {
         rustix::fs::fstat(&self.fd).map_err(|errno| SpoolError::system("look at", &self.path, errno))
@@ -238,6 +245,24 @@ impl Directory {
         new_name: impl AsRef<OsStr>,
     ) -> Result<(), SpoolError> {
         self.rename_with(name.as_ref(), to, new_name.as_ref(), RenameFlags::NOREPLACE)
+    }
+
+    /// Exchanges an entry with one of `to`: at each moment both names stand for one of the two.
+    pub(super) fn exchange(&self, name: &str, to: &Self, other: &str) -> Result<(), SpoolError> {
+        match self.rename_with(OsStr::new(name), to, OsStr::new(other), RenameFlags::EXCHANGE) {
+            Err(SpoolError::System { source, .. })
+                if source.raw_os_error() == Some(Errno::INVAL.raw_os_error()) =>
+            {
+                Err(SpoolError::NoSafeRename { path: to.path.clone() })
+            }
+            done => done,
+        }
+    }
+
+    /// Sets when the directory says it was last changed.
+    pub(super) fn set_modified(&self, seconds: i64, nanos: u32) -> Result<(), SpoolError> {
+        set_modified(&self.fd, seconds, nanos)
+            .map_err(|errno| SpoolError::system("set the time of", &self.path, errno))
     }
 
     /// Gives a file a second name in `to`; `false` if something has that name there.
@@ -343,6 +368,14 @@ pub(super) fn try_lock(fd: &OwnedFd) -> Result<bool, Errno> {
         Err(Errno::WOULDBLOCK) => Ok(false),
         Err(errno) => Err(errno),
     }
+}
+
+/// Sets when a file says it was last changed.
+pub(super) fn set_modified(fd: impl AsFd, seconds: i64, nanos: u32) -> Result<(), Errno> {
+    let modified = Timespec { tv_sec: seconds, tv_nsec: nanos.into() };
+    let times =
+        Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: modified };
+    rustix::fs::futimens(fd, &times)
 }
 
 fn is_directory(stat: &Stat) -> bool {

@@ -32,8 +32,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 const WORK: &str = "work";
-const DONE: &str = "done";
-const FAILED: &str = "failed";
+pub(super) const DONE: &str = "done";
+pub(super) const FAILED: &str = "failed";
 
 /// Ours; the group may look.
 const OURS: Mode = Mode::from_raw_mode(0o2750);

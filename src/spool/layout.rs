@@ -243,15 +243,24 @@ pub(super) fn check_joined(directory: &Directory, other: &Directory) -> Result<(
 /// Each lock is an open file of its own: the threads of one process exclude each other too.
 fn lock(root: &Directory) -> Result<Lock, SpoolError> {
     let file = root.lock_file(LOCK)?;
-    let path = || root.path().join(LOCK);
+    let path = root.path().join(LOCK);
+    wait_for(&path, || try_lock(&file).map_err(|errno| SpoolError::system("lock", &path, errno)))?;
+    Ok(Lock(file))
+}
+
+/// Tries to lock until it is ours.
+pub(super) fn wait_for(
+    path: &Path,
+    try_lock: impl Fn() -> Result<bool, SpoolError>,
+) -> Result<(), SpoolError> {
     let tries_max = LOCK_WAIT_SECONDS_MAX * 1000 / LOCK_PAUSE.as_millis() as u64;
     for _ in 0..tries_max {
-        if try_lock(&file).map_err(|errno| SpoolError::system("lock", path(), errno))? {
-            return Ok(Lock(file));
+        if try_lock()? {
+            return Ok(());
         }
         std::thread::sleep(LOCK_PAUSE);
     }
-    Err(SpoolError::Locked { path: path() })
+    Err(SpoolError::Locked { path: path.to_owned() })
 }
 
 const GROUPS: &str = "/etc/group";

@@ -4,6 +4,10 @@
 //! here and nowhere else. `new/<run>/<sender>/manifest.json` tells a mailer who is to be told what; it is a pure function of
 //! the first, which `verify` leans on. Neither holds the time of day: same dump, register, options and run time, same bytes.
 //! When a run was published is told by the manifest's mtime.
+//!
+//! A run is published because a dump came in, because a person decided about what is held of another run ([`Decision`]), or
+//! because a person had a dump matched again ([`Correction`]); its manifest says which. What was forgotten since leaves a
+//! [`Tombstone`]. Version 1 had none of these.
 
 use super::directory::Directory;
 use super::error::SpoolError;
@@ -14,9 +18,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
+use uuid::Uuid;
 
 /// The version that is written, and the newest that is read.
 pub const MANIFEST_VERSION: u32 = 1;
+/// The version of what a mailer is told.
+pub const SENDER_MANIFEST_VERSION: u32 = 1;
 /// A manifest larger than this is not read.
 pub const MANIFEST_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The name of both kinds.
@@ -43,8 +50,88 @@ pub struct RunFacts {
     pub counts: Value,
 }
 
+/// Why a run is published.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum Occasion {
+    /// Its dump came in.
+    #[default]
+    Dump,
+    /// A person decided about what is held of another run.
+    Decision(Decision),
+    /// A person had its dump matched again.
+    Correction(Correction),
+}
+
+/// A person's word: why, and who says so.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Word {
+    /// Why.
+    pub because: String,
+    /// Who.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// What a person decided about held alerts of one run. Neither they nor earlier decisions are edited: this is added.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its number among the decisions about the run, from 1.
+    pub number: u32,
+    /// Why, and who says so.
+    #[serde(flatten)]
+    pub word: Word,
+    /// Held lines, by their alert ids, of each of which an alert is in this run.
+    pub released: Vec<Uuid>,
+    /// Held lines that nobody is sent: discarded, or a rival's, or the same as one that is released.
+    pub discarded: Vec<Uuid>,
+}
+
+/// What a person had matched again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Correction {
+    /// Why, and who says so.
+    #[serde(flatten)]
+    pub word: Word,
+    /// The only recipients; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<String>,
+    /// The index before, where only findings are told whose recipient is another since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_since: Option<String>,
+    /// Who was told before and who is now, with the number of findings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RecipientChange>,
+}
+
+/// Findings whose recipients are others than before.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct RecipientChange {
+    /// Whom the index before names.
+    pub before: Vec<String>,
+    /// Whom the index now names.
+    pub now: Vec<String>,
+    /// How many.
+    pub findings: u64,
+}
+
+/// What was forgotten of a run, counted; not of whom.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// When, as text.
+    pub at: String,
+    /// Why, and who says so.
+    #[serde(flatten)]
+    pub word: Word,
+    /// Files that are gone.
+    pub notices: u64,
+    /// Lines of notices that are gone.
+    pub alerts: u64,
+    /// Lines that were held and are gone.
+    pub held: u64,
+}
+
 impl RunFacts {
-    /// The run's name: feed, content and label.
+    /// The run's name: feed, content and label. A decision's has a number more ([`RunName::of_decision`]).
     pub fn run_name(&self) -> RunName {
         RunName::new(&self.feed, &self.dump.blake3, self.label.as_ref())
     }
@@ -142,14 +229,34 @@ pub struct Manifest {
     pub notices: Vec<NoticeFacts>,
     /// All that waits for a person, in the same order.
     pub held: Vec<NoticeFacts>,
+    /// Of a run that is a person's decision about what another run holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Of a run that puts another right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+    /// What was forgotten since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<Tombstone>,
 }
 
 impl Manifest {
     /// `notices` and `held` stand in [`NoticeFacts::order`].
-    pub(super) fn new(facts: RunFacts, notices: Vec<NoticeFacts>, held: Vec<NoticeFacts>) -> Self {
+    pub(super) fn new(
+        facts: RunFacts,
+        occasion: Occasion,
+        notices: Vec<NoticeFacts>,
+        held: Vec<NoticeFacts>,
+    ) -> Self {
+        let (decision, correction) = match occasion {
+            Occasion::Dump => (None, None),
+            Occasion::Decision(decision) => (Some(decision), None),
+            Occasion::Correction(correction) => (None, Some(correction)),
+        };
+        let run = facts.run_name();
         Self {
             version: MANIFEST_VERSION,
-            run: facts.run_name(),
+            run: decision.as_ref().map_or(run.clone(), |decision| run.of_decision(decision.number)),
             feed: facts.feed,
             feed_label: facts.feed_label,
             label: facts.label,
@@ -160,7 +267,16 @@ impl Manifest {
             counts: facts.counts,
             notices,
             held,
+            decision,
+            correction,
+            forgotten: Vec::new(),
         }
+    }
+
+    /// The name that its facts give: a manifest that has another is another run's.
+    pub(super) fn own_name(&self) -> RunName {
+        let run = RunName::new(&self.feed, &self.dump.blake3, self.label.as_ref());
+        self.decision.as_ref().map_or(run.clone(), |decision| run.of_decision(decision.number))
     }
 
     /// What each sender's mailer is told, by sender.
@@ -168,7 +284,7 @@ impl Manifest {
         let mut senders = BTreeMap::new();
         for facts in &self.notices {
             let manifest = senders.entry(facts.sender.clone()).or_insert_with(|| SenderManifest {
-                version: self.version,
+                version: SENDER_MANIFEST_VERSION,
                 run: self.run.clone(),
                 sender: facts.sender.clone(),
                 feed: self.feed_label.clone(),
@@ -183,7 +299,7 @@ impl Manifest {
 /// What one sender's mailer needs to know of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SenderManifest {
-    /// [`MANIFEST_VERSION`].
+    /// [`SENDER_MANIFEST_VERSION`].
     pub version: u32,
     /// The run.
     pub run: RunName,

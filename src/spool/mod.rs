@@ -8,23 +8,27 @@
 //!       <sender>/<owner_id>.jsonl         a notice
 //!       <sender>/manifest.json            what this sender's mailer needs
 //!   held/<run>/<sender>/<owner_id>.jsonl  waiting for a person; counts only if <run> is committed
+//!   new/<run>+held-<n>/                   a person's decision about it, and the alerts that it releases
+//!   held/<run>.decided/                   what no longer waits
 //!   cur/<run>.<sender>/                   a claim, made by a mailer with mkdir
 //!   done/ failed/                         claims that were acknowledged
 //!   runs/<run>.json                       manifests of retired runs: that a dump was published is remembered
+//!   forgetting.json                       what is being forgotten, until it is
 //!   lock                                  held around a commit, around recovery, and while a stage is made
 //! ```
 //!
 //! A publisher opens the [`Spool`], [recovers](Spool::recover), begins a [`Stage`], writes each notice with a
 //! [`NoticeWriter`], [reads all back](Stage::read_back), balances its books, and [publishes](StagedRun::publish). A mailer
 //! opens [`Claims`], or does the same with `mkdir` and `mv`. [`status`] and [`verify`] only look. [`prune`](Spool::prune)
-//! retires what was sent. [`Inbox`] is the other end: where dumps arrive.
+//! retires what was sent. [`Held`] is what waits for a person, [`Deciding`] a person's decision. [`Inbox`] is the other end: where dumps arrive.
 //!
 //! What is promised:
 //! 1. A run is in `new` with all its notices, their manifests and all that is held, or nothing of it is to be seen.
 //! 2. What is in `new` outlives a power failure, as far as the disk is honest.
 //! 3. A dump is published once under a label, however many publishers try, at once or after a crash.
 //! 4. Whatever stops a publisher, wherever: the next start cleans up, and doing the run again publishes it.
-//! 5. What is published is not touched again by a publisher.
+//! 5. What is published is not touched again by a publisher; only [`prune`](Spool::prune) and [`forget`](Spool::forget) do, on
+//!    the retention's or a person's word.
 //! 6. Nothing inside the spool is reached through a symbolic link: a mailer, who may write in `cur`, `done` and `failed`
 //!    only, can lead us nowhere.
 //!
@@ -61,12 +65,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arrived;
 mod claim;
 mod directory;
 mod error;
+mod forget;
+mod held;
 mod inbox;
 mod layout;
 mod manifest;
+mod manifests;
 mod names;
 mod prune;
 mod publish;
@@ -75,24 +83,31 @@ mod stage;
 mod status;
 mod survey;
 mod tally;
+mod trace;
 mod verify;
 
+pub use arrived::prune_arrived;
 pub use claim::{Acknowledgement, Claim, Claims};
 pub use error::SpoolError;
+pub use forget::{Forget, Forgotten};
+pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
 pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions, check_groups};
 pub use manifest::{
-    DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, PublishedCounts, Recipient,
-    RunFacts, SenderManifest, SenderNotice,
+    Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Occasion,
+    PublishedCounts, Recipient, RecipientChange, RunFacts, SENDER_MANIFEST_VERSION, SenderManifest,
+    SenderNotice, Tombstone, Word,
 };
+pub use manifests::Manifests;
 pub use names::{
     ClaimName, ContentHash, FEED_BYTES_MAX, FeedName, LABEL_BYTES_MAX, Label, NameError, OWNER_ID_BYTES_MAX,
     RunName, SENDER_BYTES_MAX, Sender,
 };
-pub use prune::Pruned;
+pub use prune::{Pruned, Retention};
 pub use publish::{Publication, StagedRun};
 pub use recover::Recovered;
 pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
 pub use status::{Status, status};
 pub use survey::{Depths, Survey, Waiting};
+pub use trace::{Sought, Trace, TraceState, Traced, trace};
 pub use verify::{PROBLEMS_MAX, Problem, Verification, verify};

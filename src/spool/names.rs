@@ -3,13 +3,14 @@
 //! ```text
 //! feed     [a-z0-9][a-z0-9_-]{0,63}            shadowserver
 //! sender   [a-z0-9][a-z0-9-]{0,31}             csirt-dsp
-//! label    [a-z0-9][a-z0-9-]{0,31}             corrected
-//! run      <feed>-<16 hex>[+<label>]           shadowserver-6437b3ac38465133+corrected
+//! label    [a-z0-9][a-z0-9-]{0,31}             corrected  (but not held-<number>)
+//! run      <feed>-<16 hex>[+<label>][+held-<n>] shadowserver-6437b3ac38465133+corrected
 //! claim    <run>.<sender>                      shadowserver-6437b3ac38465133.ncsc
 //! owner_id [A-Za-z0-9][A-Za-z0-9._-]{0,63}     school  (its notice is school.jsonl)
 //! ```
 //!
-//! No name but an owner's has a `.`, and no feed or hash a `+`: each composed name is read back in one way only.
+//! No name but an owner's has a `.`, no feed or hash a `+`, and no label is `held-<number>`: each composed name is read back
+//! in one way only. `<run>+held-<n>` is the n-th decision on what is held of `<run>`.
 
 use crate::text::show;
 use serde::{Deserialize, Serialize};
@@ -104,12 +105,12 @@ name!(
 );
 name!(
     /// What tells apart two publications of one dump.
-    Label, "label", "[a-z0-9][a-z0-9-]{0,31}",
-    |text| is_word(text, b"-", LABEL_BYTES_MAX)
+    Label, "label", "[a-z0-9][a-z0-9-]{0,31}, and not held-<number>, which is a release's",
+    is_label
 );
 name!(
     /// A run: its feed, the start of its content's hash, perhaps a label. The directory in `new`.
-    RunName, "name of a run", "<feed>-<16 hex digits>[+<label>]",
+    RunName, "name of a run", "<feed>-<16 hex digits>[+<label>][+held-<n>]",
     |text| split_run(text).is_some()
 );
 name!(
@@ -139,6 +140,23 @@ impl RunName {
     /// The label, if the run has one.
     pub fn label(&self) -> Option<&str> {
         self.parts().2
+    }
+
+    /// Of a decision on what was held: its number.
+    pub fn decision(&self) -> Option<u32> {
+        split_decision(&self.0).1
+    }
+
+    /// Of a decision on what was held: the run that held it.
+    pub fn decided_on(&self) -> Option<Self> {
+        let (run, number) = split_decision(&self.0);
+        number.map(|_| Self(run.to_owned()))
+    }
+
+    /// The run of the `number`-th decision on what is held of this one; none is made about a decision.
+    pub fn of_decision(&self, number: u32) -> Self {
+        debug_assert!(self.decision().is_none() && (1..=DECISIONS_MAX).contains(&number));
+        Self(format!("{self}{DECISION}{number}"))
     }
 
     fn parts(&self) -> (&str, &str, Option<&str>) {
@@ -232,7 +250,29 @@ fn is_word(text: &str, marks: &[u8], bytes_max: usize) -> bool {
     }
 }
 
+fn is_label(text: &str) -> bool {
+    let digits = text.strip_prefix("held-").unwrap_or_default();
+    let is_reserved = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_word(text, b"-", LABEL_BYTES_MAX) && !is_reserved
+}
+
+/// What precedes the number of a decision.
+const DECISION: &str = "+held-";
+/// Decisions on what is held of one run.
+pub(super) const DECISIONS_MAX: u32 = 99_999;
+
+/// A run's name without the number of a decision, and that number.
+fn split_decision(text: &str) -> (&str, Option<u32>) {
+    let Some((run, digits)) = text.rsplit_once(DECISION) else { return (text, None) };
+    let is_number = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    match digits.parse().ok().filter(|number| is_number && (1..=DECISIONS_MAX).contains(number)) {
+        Some(number) => (run, Some(number)),
+        None => (text, None),
+    }
+}
+
 fn split_run(text: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (text, _) = split_decision(text);
     let (stem, label) = match text.split_once('+') {
         Some((stem, label)) => (stem, Some(label)),
         None => (text, None),
@@ -240,8 +280,8 @@ fn split_run(text: &str) -> Option<(&str, &str, Option<&str>)> {
     let (feed, hex) = stem.rsplit_once('-')?;
     let is_hex =
         hex.len() == RUN_HEX_DIGITS && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_label = label.is_none_or(|label| is_word(label, b"-", LABEL_BYTES_MAX));
-    (is_hex && is_label && is_word(feed, b"_-", FEED_BYTES_MAX)).then_some((feed, hex, label))
+    (is_hex && label.is_none_or(is_label) && is_word(feed, b"_-", FEED_BYTES_MAX))
+        .then_some((feed, hex, label))
 }
 
 fn split_claim(text: &str) -> Option<(&str, &str)> {
@@ -315,6 +355,33 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_is_told_from_a_label() {
+        for (text, run, label) in [
+            ("feed-0123456789abcdef", "feed-0123456789abcdef", None),
+            ("feed-0123456789abcdef+again", "feed-0123456789abcdef+again", Some("again")),
+            ("held-0123456789abcdef+held-by-us", "held-0123456789abcdef+held-by-us", Some("held-by-us")),
+        ] {
+            let plain = RunName::read(text).unwrap();
+            assert_eq!((plain.decision(), plain.decided_on()), (None, None));
+            for number in [1, 9, 10, DECISIONS_MAX] {
+                let decision = plain.of_decision(number);
+                assert_eq!(RunName::read(decision.as_str()).as_ref(), Ok(&decision));
+                assert_eq!((decision.decision(), decision.label()), (Some(number), label));
+                assert_eq!(decision.decided_on(), Some(RunName::read(run).unwrap()));
+                assert_eq!(decision.feed(), plain.feed());
+            }
+        }
+        for wrong in ["+held-0", "+held-01", "+held-100000", "+held-1+held-2", "+held-1+again", "+held-+1"] {
+            assert!(RunName::read(&format!("feed-0123456789abcdef{wrong}")).is_err(), "{wrong}");
+        }
+        for (label, is_one) in
+            [("held-1", false), ("held-99999", false), ("held-", true), ("held-1x", true), ("held", true)]
+        {
+            assert_eq!(Label::read(label).is_ok(), is_one, "{label}");
+        }
+    }
+
+    #[test]
     fn a_claim_is_a_run_and_a_sender() {
         let claim = ClaimName::read("feed-0123456789abcdef+x.csirt-dsp").unwrap();
         assert_eq!(claim.run().as_str(), "feed-0123456789abcdef+x");
@@ -339,7 +406,8 @@ mod tests {
     #[test]
     fn every_name_fits_a_file_name() {
         const FILE_NAME_BYTES_MAX: usize = 255;
-        let run = FEED_BYTES_MAX + 1 + RUN_HEX_DIGITS + 1 + LABEL_BYTES_MAX;
+        let decision = format!("{DECISION}{DECISIONS_MAX}").len();
+        let run = FEED_BYTES_MAX + 1 + RUN_HEX_DIGITS + 1 + LABEL_BYTES_MAX + decision;
         let flat = run + 1 + SENDER_BYTES_MAX + 1 + OWNER_ID_BYTES_MAX + ".jsonl".len();
         assert!(flat + ".".len() + ".part".len() <= FILE_NAME_BYTES_MAX);
     }

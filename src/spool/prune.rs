@@ -6,14 +6,18 @@
 //!  2  new/<run> → tmp/retired.<run>                                             THE RETIREMENT
 //!  3  new/ durable, unlock                                                      a crash here: recovery removes it from tmp/
 //!  4  tmp/retired.<run> is removed
+//!  then, where the retention says so:
+//!  5  held/<run>.decided → tmp/pruned.<run>, held/ durable, removed             its decisions stay known, in runs/
+//!  6  runs/<run>.json is removed, if nothing of the run is left elsewhere       from here on its dump is not known any more
 //! ```
 //!
-//! At each moment the dump is known to be published, by `new` or by `runs`. Claims of a retired run stay in `done` until the
+//! What waits for a person is never pruned, however old. At each moment the dump is known to be published, by `new` or by `runs`. Claims of a retired run stay in `done` until the
 //! next prune: a mailer that listed `new` before must find there that it has nothing to do.
 
 use super::claim::{directories_in, open_root, runs_in};
 use super::directory::Directory;
 use super::error::SpoolError;
+use super::held::{DECIDED, Held, decided, retired_in};
 use super::layout::{CUR, DONE, FAILED, NEW, Spool, retired_file};
 use super::manifest::{self, MANIFEST_FILE, Manifest};
 use super::names::{ClaimName, RunName};
@@ -30,10 +34,25 @@ pub struct Pruned {
     pub claims_removed: u64,
     /// Claims of runs retired before that only their mailer can remove: there are files of another user in them.
     pub claims_left: u64,
+    /// Runs whose decided alerts were removed.
+    pub held_removed: u64,
+    /// Runs that are not remembered any more.
+    pub manifests_removed: u64,
     /// Old runs that stay because a sender's part is not sent, or could not be.
     pub unsent: u64,
     /// Old runs that stay because something of them waits for a person.
     pub held: u64,
+}
+
+/// Up to when what is kept may go; `None`: it stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Retention {
+    /// Notices of runs that were published until then, all sent, nothing waiting.
+    pub notices_until: Option<Moment>,
+    /// What was held and decided until then.
+    pub held_until: Option<Moment>,
+    /// The memory of runs that were published until then.
+    pub manifests_until: Option<Moment>,
 }
 
 /// What is to become of a run.
@@ -59,6 +78,7 @@ impl Spool {
     pub fn prune(&self, until: Moment) -> Result<Pruned, SpoolError> {
         let mut pruned = Pruned::default();
         let done = self.root.open(DONE)?;
+        self.settle_all()?;
         self.remove_claims(&done, &mut pruned)?;
         for run in runs_in(&self.new)? {
             match self.fate_of(&run, &done, until)? {
@@ -72,6 +92,76 @@ impl Spool {
             }
         }
         Ok(pruned)
+    }
+
+    /// Prunes by age: notices as [`Spool::prune`], then what is decided, then the memory of runs. May be interrupted anywhere.
+    pub fn prune_by(&self, retention: &Retention) -> Result<Pruned, SpoolError> {
+        let mut pruned = match retention.notices_until {
+            Some(until) => self.prune(until)?,
+            None => Pruned::default(),
+        };
+        if let Some(until) = retention.held_until {
+            self.settle_all()?;
+            self.prune_decided(until, &mut pruned)?;
+        }
+        if let Some(until) = retention.manifests_until {
+            self.prune_manifests(until, &mut pruned)?;
+        }
+        Ok(pruned)
+    }
+
+    /// Removes what was held of runs about which the last decision was made at `until` or before.
+    fn prune_decided(&self, until: Moment, pruned: &mut Pruned) -> Result<(), SpoolError> {
+        let all = Held::open(self.path())?;
+        for entry in self.held.entries()?.into_iter().filter(|entry| entry.is_directory) {
+            let run = entry.name.to_str().and_then(|name| name.strip_suffix(DECIDED));
+            let Some(run) = run.and_then(|run| RunName::read(run).ok()) else { continue };
+            let last = match all.decisions(&run)?.last() {
+                Some((_, at)) => Some(*at),
+                // All of it was forgotten.
+                None => all.manifest(&run)?.map(|(_, published)| published),
+            };
+            if last.is_none_or(|last| last > until) {
+                continue;
+            }
+            let aside = format!("pruned.{run}");
+            let lock = self.lock()?;
+            self.tmp.remove_tree(&aside)?;
+            self.held.rename_new(&entry.name, &self.tmp, &aside)?;
+            self.held.sync()?;
+            drop(lock);
+            self.tmp.remove_tree(&aside)?;
+            pruned.held_removed += 1;
+        }
+        Ok(())
+    }
+
+    /// Forgets that runs were published at `until` or before, of which nothing else is left: neither notices, claims, nor
+    /// anything held, and of a decision also nothing of the run that it is about.
+    fn prune_manifests(&self, until: Moment, pruned: &mut Pruned) -> Result<(), SpoolError> {
+        let done = self.root.open(DONE)?;
+        let claimed: BTreeSet<RunName> =
+            directories_in(&done, |name| ClaimName::read(name).ok())?.iter().map(ClaimName::run).collect();
+        let _lock = self.lock()?;
+        for run in retired_in(&self.runs)? {
+            let file = retired_file(run.as_str());
+            let Some(stat) = self.runs.stat(&file)? else { continue };
+            let is_old = stat.st_mtime <= until.unix_seconds();
+            let is_left = |run: &RunName| {
+                Ok::<bool, SpoolError>(
+                    self.new.holds(run.as_str())?
+                        || self.held.holds(run.as_str())?
+                        || self.held.holds(decided(run))?
+                        || claimed.contains(run),
+                )
+            };
+            let is_in_use = is_left(&run)? || run.decided_on().map_or(Ok(false), |of| is_left(&of))?;
+            if is_old && !is_in_use {
+                self.runs.remove_file(&file)?;
+                pruned.manifests_removed += 1;
+            }
+        }
+        self.runs.sync()
     }
 
     /// A run in `new` changes no more, and a claim in `done` stays: what is found here holds under the lock too.

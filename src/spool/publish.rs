@@ -16,7 +16,7 @@
 use super::directory::Directory;
 use super::error::SpoolError;
 use super::layout::Lock;
-use super::manifest::{self, MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, RunFacts};
+use super::manifest::{self, MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, Occasion, RunFacts};
 use super::names::RunName;
 use super::stage::{HELD, RUN, Stage};
 use crate::moment::Moment;
@@ -71,8 +71,13 @@ impl<'s> StagedRun<'s> {
     ///
     /// Any error but [`SpoolError::NotDurable`] means that nothing was published; the stage is thrown away.
     pub fn publish(self, facts: RunFacts) -> Result<Publication, SpoolError> {
+        self.publish_on(facts, Occasion::Dump)
+    }
+
+    /// As [`StagedRun::publish`], of a run that says why it is published.
+    pub fn publish_on(self, facts: RunFacts, occasion: Occasion) -> Result<Publication, SpoolError> {
         let content = facts.dump.blake3;
-        let manifest = self.write_manifests(facts)?;
+        let manifest = self.write_manifests(facts, occasion)?;
         self.make_durable()?;
         let lock = self.stage.spool.lock()?;
         if let Some(at) = self.stage.spool.find_published(&manifest.run, &content)? {
@@ -82,11 +87,11 @@ impl<'s> StagedRun<'s> {
         Ok(Publication::Published { run: manifest.run })
     }
 
-    fn write_manifests(&self, facts: RunFacts) -> Result<Manifest, SpoolError> {
+    fn write_manifests(&self, facts: RunFacts, occasion: Occasion) -> Result<Manifest, SpoolError> {
         let mut written = self.stage.written();
         let notices = std::mem::take(&mut written.notices.facts);
         let held = std::mem::take(&mut written.held.facts);
-        let manifest = Manifest::new(facts, notices, held);
+        let manifest = Manifest::new(facts, occasion, notices, held);
         for (sender, part) in manifest.senders()? {
             let directory = Arc::clone(&written.notices.senders[&sender]);
             write_manifest(&mut written, &directory, SENDER_MANIFEST_MODE, &manifest::to_bytes(&part))?;

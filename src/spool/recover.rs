@@ -37,7 +37,7 @@ struct Plan<'l> {
 }
 
 impl Spool {
-    /// Removes what a crash left. Run it at each start, before anything is published.
+    /// Removes what a crash left, and forgets what a person's word had begun to. Run it at each start, before anything is published.
     pub fn recover(&self) -> Result<Recovered, SpoolError> {
         let lock = self.lock()?;
         self.remove_making()?;
@@ -50,6 +50,7 @@ impl Spool {
             self.held.remove_tree(run)?;
         }
         drop(lock);
+        self.resume_forgetting()?;
         Ok(Recovered { stages: plan.stages.len() as u64, held: plan.held.len() as u64 })
     }
 

@@ -3,8 +3,10 @@
 use super::claim::open_root;
 use super::directory::Directory;
 use super::error::{SpoolError, shown};
+use super::forget::{INTENT, is_interrupted};
+use super::held::{Held, decided};
 use super::layout::{HELD, NEW};
-use super::manifest::{self, MANIFEST_FILE, Manifest, NoticeFacts, SenderManifest};
+use super::manifest::{self, MANIFEST_FILE, Manifest, NoticeFacts, SenderManifest, Tombstone};
 use super::names::RunName;
 use super::tally::Tally;
 use rayon::prelude::*;
@@ -29,6 +31,12 @@ pub struct Verification {
     pub lines: u64,
     /// Bytes in both.
     pub bytes: u64,
+    /// What was forgotten on a person's word: lines of notices.
+    pub forgotten_alerts: u64,
+    /// And lines that were held.
+    pub forgotten_held: u64,
+    /// In so many runs.
+    pub forgotten_runs: u64,
     /// What is wrong, in the order of the names; empty if all is well. At most [`PROBLEMS_MAX`].
     pub problems: Vec<Problem>,
     /// All that is wrong, kept or not.
@@ -65,6 +73,13 @@ pub fn verify(path: &Path) -> Result<Verification, SpoolError> {
             _ => found.report(&new, &entry.name, "no run"),
         }
     }
+    if is_interrupted(path)? {
+        found.report(
+            &root,
+            INTENT,
+            "forgetting was interrupted (dijkwacht spool forget, or the next match, goes on with it)",
+        );
+    }
     Ok(found)
 }
 
@@ -91,11 +106,10 @@ impl Verification {
         let Some(directory) = new.find(run.as_str())? else { return Ok(()) };
         self.runs += 1;
         let Some(manifest) = self.read_manifest::<Manifest>(&directory)? else { return Ok(()) };
-        let is_named_so = manifest.run == *run
-            && RunName::new(&manifest.feed, &manifest.dump.blake3, manifest.label.as_ref()) == *run;
-        if !is_named_so {
+        if manifest.run != *run || manifest.own_name() != *run {
             self.report(&directory, MANIFEST_FILE, "it is another run's");
         }
+        self.look_at_books(&directory, &manifest);
         let files = manifest.notices.iter().chain(&manifest.held);
         if let Some(error) = files.filter_map(|facts| facts.file().err()).next() {
             self.report(&directory, MANIFEST_FILE, error.to_string());
@@ -106,20 +120,42 @@ impl Verification {
         self.look_at_held(run, held, &manifest.held)
     }
 
+    /// What was counted when it was published is what is there, and what was forgotten since.
+    fn look_at_books(&mut self, directory: &Directory, manifest: &Manifest) {
+        let sum = |count: fn(&Tombstone) -> u64| manifest.forgotten.iter().map(count).sum::<u64>();
+        let (alerts, held) = (sum(|tombstone| tombstone.alerts), sum(|tombstone| tombstone.held));
+        self.forgotten_alerts += alerts;
+        self.forgotten_held += held;
+        self.forgotten_runs += u64::from(!manifest.forgotten.is_empty());
+        let lines = |facts: &[NoticeFacts]| facts.iter().map(|facts| facts.lines).sum::<u64>();
+        for (key, there) in
+            [("alerts", lines(&manifest.notices) + alerts), ("held", lines(&manifest.held) + held)]
+        {
+            let counted = manifest.counts.get(key).and_then(serde_json::Value::as_u64);
+            if let Some(counted) = counted.filter(|&counted| counted != there) {
+                let reason = format!("{counted} {key} were counted, {there} are there or were forgotten");
+                self.report(directory, MANIFEST_FILE, reason);
+            }
+        }
+    }
+
     fn look_at_held(
         &mut self,
         run: &RunName,
         held: Option<&Directory>,
         facts: &[NoticeFacts],
     ) -> Result<(), SpoolError> {
-        let directory = match held {
-            Some(held) => held.find(run.as_str())?,
-            None => None,
+        let Some(held) = held else { return Ok(()) };
+        let directory = match held.find(run.as_str())? {
+            Some(directory) => Some(directory),
+            None => held.find(decided(run))?,
         };
-        match (directory, held) {
-            (Some(directory), _) => self.held += self.look_at_files(&directory, facts, Files::Held)?,
-            (None, Some(held)) if !facts.is_empty() => self.report(held, run.as_str(), "it is missing"),
-            _ => {}
+        match directory {
+            Some(directory) => self.held += self.look_at_files(&directory, facts, Files::Held)?,
+            None if !facts.is_empty() && !is_decided(held, run, facts)? => {
+                self.report(held, run.as_str(), "it is missing");
+            }
+            None => {}
         }
         Ok(())
     }
@@ -217,6 +253,16 @@ impl Verification {
         }
         Ok(None)
     }
+}
+
+/// Whether decisions name as many lines as a run held: what is decided may be pruned.
+fn is_decided(held: &Directory, run: &RunName, facts: &[NoticeFacts]) -> Result<bool, SpoolError> {
+    let Some(spool) = held.path().parent() else { return Ok(false) };
+    let decisions = Held::open(spool)?.decisions(run)?;
+    let decided: usize =
+        decisions.iter().map(|(decision, _)| decision.released.len() + decision.discarded.len()).sum();
+    // A decision may also name lines that were forgotten since.
+    Ok(decided as u64 >= facts.iter().map(|facts| facts.lines).sum::<u64>())
 }
 
 /// Below what the files lie: beside notices there are manifests.
