@@ -584,6 +584,7 @@ fn register_of_names(random: &mut fastrand::Rng, most: usize) -> Register {
             verified: None,
             valid_from: None,
             valid_until: None,
+            is_role_stated: true,
             scope: Scope::Stated,
             source: random.u16(..2),
             line: if random.bool() { line } else { 2 },

@@ -180,10 +180,11 @@ impl<'i> Finder<'i> {
         self.rows.claim(registration)
     }
 
-    /// How a registration of addresses comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
+    /// How a registration comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
     #[must_use]
     pub fn scope(&self, registration: u32) -> Scope {
-        let terms = self.rows.terms_of(registration).and_then(|terms| self.rows.terms.get(terms as usize));
+        let terms = self.rows.terms_of(registration).or_else(|| self.names.terms_of(registration));
+        let terms = terms.and_then(|terms| self.rows.terms.get(terms as usize));
         terms.map_or(Scope::Stated, |terms| Terms::read(terms).scope)
     }
 
