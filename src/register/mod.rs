@@ -38,7 +38,7 @@ mod shared;
 mod source;
 
 pub use delegated::{Delegation, Delegations};
-pub use lint::{LintOptions, lint, lint_with};
+pub use lint::lint;
 pub use origins::Origins;
 pub use owner::{Constituency, Key, Owner, OwnerId, Registration, Role, Scope};
 pub use read::{Progress, ReadOptions, RegisterError, SOURCE_BYTES_MAX, SOURCES_MAX};

@@ -57,6 +57,13 @@ impl SharedSpace {
         &self.ranges
     }
 
+    /// What makes an address a shared one, if it is.
+    pub fn kind_of(&self, address: Address) -> Option<SharedKind> {
+        let after = self.ranges.partition_point(|(range, _)| range.first() <= address);
+        let (range, kind) = self.ranges.get(after.checked_sub(1)?)?;
+        range.holds(address).then_some(*kind)
+    }
+
     /// Adds one; [`Self::settle`] puts it in its place.
     pub(super) fn push(&mut self, range: Range, kind: SharedKind) {
         self.stated.push((range, kind));

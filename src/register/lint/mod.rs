@@ -36,34 +36,20 @@ const RIVALS_MAX: usize = 64;
 /// assert!(findings.iter().any(|it| it.text.starts_with("192.0.2.0/24 of b is also registered by a on line 2")));
 /// ```
 pub fn lint(register: &Register, today: Day) -> Findings {
-    lint_with(register, &LintOptions { today, clouds: &[] })
-}
-
-/// What lint knows beside the register.
-#[derive(Clone, Copy, Debug)]
-pub struct LintOptions<'o> {
-    /// Decides what has expired, and what was not verified for too long.
-    pub today: Day,
-    /// Addresses of clouds.
-    pub clouds: &'o [Range],
-}
-
-/// As [`lint`], with more to go by.
-pub fn lint_with(register: &Register, options: &LintOptions<'_>) -> Findings {
     let mut lint = Lint { register, findings: Findings::default() };
     for registration in &register.registrations {
         lint.check_width(registration);
         lint.check_special(registration);
-        lint.check_expiry(registration, options.today);
-        lint.check_verified(registration, options.today);
+        lint.check_expiry(registration, today);
+        lint.check_verified(registration, today);
         lint.check_long_prefix(registration);
+        lint.check_cloud(registration);
     }
     lint.check_contacts();
     lint.check_owners();
     lint.check_ranges();
     lint.check_names();
     lint.check_users();
-    lint.check_clouds(options.clouds);
     lint.check_public();
     lint.check_asns();
     lint.findings

@@ -5,6 +5,7 @@ use crate::moment::Day;
 use crate::net::{Family, Range};
 use crate::register::owner::{Key, Registration, Role, Scope};
 use crate::register::report::FindingKind;
+use crate::register::shared::SharedKind;
 use crate::text;
 
 /// Verified longer ago than this is unverified.
@@ -107,22 +108,14 @@ impl Lint<'_> {
     }
 
     /// Addresses of clouds belong to whoever rents them now.
-    pub(super) fn check_clouds(&mut self, clouds: &[Range]) {
-        let mut clouds = clouds.to_vec();
-        clouds.sort_unstable();
-        for registration in &self.register.registrations {
-            let Key::Range(range) = registration.key else { continue };
-            let may_be = registration.role == Role::User && registration.valid_until.is_none();
-            let after = clouds.partition_point(|cloud| cloud.first() <= range.first());
-            // A few before it: a wide cloud may hold narrower ones.
-            let mut near = clouds[..after].iter().rev().take(super::RIVALS_MAX);
-            if may_be && near.any(|cloud| cloud.contains(range)) {
-                self.find(FindingKind::CloudWithoutEnd, registration, |key, id| {
-                    format!(
-                        "{key} of {id} is a cloud's and may be another's tomorrow (give it a valid_until)"
-                    )
-                });
-            }
+    pub(super) fn check_cloud(&mut self, registration: &Registration) {
+        let Key::Range(range) = registration.key else { return };
+        let is_cloud = |address| self.register.shared.kind_of(address) == Some(SharedKind::Cloud);
+        let may_be = registration.role == Role::User && registration.valid_until.is_none();
+        if may_be && is_cloud(range.first()) && is_cloud(range.last()) {
+            self.find(FindingKind::CloudWithoutEnd, registration, |key, id| {
+                format!("{key} of {id} is a cloud's and may be another's tomorrow (give it a valid_until)")
+            });
         }
     }
 }
