@@ -142,6 +142,7 @@ fn register(registrations: usize, v6: bool) -> Register {
         verified: None,
         valid_from: None,
         valid_until: None,
+        is_role_stated: true,
         scope: Scope::Stated,
         source: 0,
         line,

@@ -51,6 +51,7 @@ fn register(rng: &mut Rng) -> Register {
         verified: None,
         valid_from: None,
         valid_until: None,
+        is_role_stated: true,
         scope: Scope::Stated,
         source: 0,
         line: 0,

@@ -91,8 +91,8 @@ fn register_row(owner: &str, role: &str, key: &str, valid: &str, more: &str) -> 
     )
 }
 
-/// One record of a dump.
-fn record(finding: &str) -> String {
+/// One record of a dump. Each has a port of its own, so that no two are one alert.
+fn record(port: usize, finding: &str) -> String {
     let mut parts = finding.split(" · ").peekable();
     let address = parts
         .next_if(|part| part.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') && !part.contains(' '));
@@ -109,7 +109,7 @@ fn record(finding: &str) -> String {
             _ => panic!("{finding}"),
         }
     }
-    format!("{},{about},{shows},{reverse},{asn},{seen},{tlp},open-rdp\n", address.unwrap_or_default())
+    format!("{},{about},{shows},{reverse},{asn},{seen},{tlp},open-rdp,{port}\n", address.unwrap_or_default())
 }
 
 /// What was decided of one record: the reason of a hold, owners, rules.
@@ -149,8 +149,8 @@ fn decide(section: &Section) -> BTreeMap<u64, Decided> {
         words.extend(["--register".to_owned(), name]);
     }
     write("dijkwacht.toml", &format!("[policy]\n{}\n", section.settings.join("\n")));
-    let head = "ip,name,shown,ptr,asn,timestamp,tlp,identifier\n";
-    let rows: String = section.cases.iter().map(|case| record(&case[1])).collect();
+    let head = "ip,name,shown,ptr,asn,timestamp,tlp,identifier,port\n";
+    let rows: String = (1..).zip(&section.cases).map(|(port, case)| record(port, &case[1])).collect();
     write("dump.csv", &format!("{head}{rows}"));
     let done = Command::new(env!("CARGO_BIN_EXE_dijkwacht"))
         .args([

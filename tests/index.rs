@@ -8,7 +8,7 @@ use std::path::Path;
 use dijkwacht::index::{Claim, Coverage, Difference, Index, OpenError, naive};
 use dijkwacht::moment::Day;
 use dijkwacht::net::{Address, Asn, Family, Prefix, Range, special_blocks, special_exceptions};
-use dijkwacht::register::{Constituency, Key, Owner, OwnerId, Register, Registration, Role, Scope};
+use dijkwacht::register::{Constituency, Key, Origins, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
 
 /// What two claims are compared by: all but the numbers that differ between register and index.
@@ -100,6 +100,7 @@ fn row(owner: u32, range: Range, role: Role, source: u16, line: u32) -> Registra
         verified: None,
         valid_from: None,
         valid_until: None,
+        is_role_stated: true,
         scope: Scope::Stated,
         source,
         line,
@@ -538,6 +539,7 @@ fn domains_and_as_numbers_are_kept_with_their_terms() {
             verified: day,
             valid_from: None,
             valid_until: day,
+            is_role_stated: true,
             scope: Scope::Stated,
             source,
             line,
@@ -582,6 +584,8 @@ fn register_of_names(random: &mut fastrand::Rng, most: usize) -> Register {
             verified: None,
             valid_from: None,
             valid_until: None,
+            is_role_stated: true,
+            scope: Scope::Stated,
             source: random.u16(..2),
             line: if random.bool() { line } else { 2 },
         });
@@ -640,6 +644,55 @@ fn names_and_as_numbers_are_found_as_the_oracle_finds_them() {
         }
     }
     assert!(found > 10_000, "{found}");
+}
+
+#[test]
+fn what_an_as_number_announces_is_found_by_address_and_then_no_longer_by_number() {
+    let mut register = register(&[("isp", "91.192.0.0/16", Role::Network, 0, 1)]);
+    for (asn, role, line) in [(64496, Role::User, 2), (64497, Role::Network, 3)] {
+        let key = Key::Asn(Asn(asn));
+        register.registrations.push(Registration { key, role, line, ..register.registrations[0].clone() });
+    }
+    let prefix = |text: &str| Prefix::read(text.as_bytes()).expect("a prefix");
+    let announced = [
+        ("91.192.1.0/24", 64496),
+        ("91.192.1.128/25", 64496),
+        ("2a00::/32", 64496),
+        ("91.192.2.0/24", 64510),
+    ];
+    register.origins = announced.map(|(text, asn)| (prefix(text), Asn(asn))).into_iter().collect();
+    let index = build(&register);
+    index.verify().expect("what was just built");
+    let told = |text: &str| {
+        let claims = index.covering(Address::read(text.as_bytes()).expect("an address"));
+        claims
+            .map(|claim| {
+                format!("{} {:?}", index.registered(&claim), claim.key.range().map(|range| range.to_string()))
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("91.192.1.200"),
+        [
+            "AS64496 Some(\"91.192.1.128/25\")",
+            "AS64496 Some(\"91.192.1.0/24\")",
+            "91.192.0.0/16 Some(\"91.192.0.0/16\")"
+        ]
+    );
+    assert_eq!(told("2a00::1"), ["AS64496 Some(\"2a00::/32\")"]);
+    assert_eq!(told("91.192.2.1").len(), 1); // announced by nobody who is registered
+    let finder = index.finder();
+    assert!(finder.claims_of_named_asn(Asn(64496)).is_empty() && !finder.holds_asn(Asn(64496)));
+    assert!(
+        finder.claims_of_named_asn(Asn(64497)).len() == 1
+            && finder.holds_asn(Asn(64497))
+            && finder.has_asns()
+    );
+    assert_eq!(finder.claims_of_asn(Asn(64496)).len(), 1);
+    let counts = index.counts();
+    assert_eq!((counts.registrations, counts.ipv4, counts.ipv6, counts.asns), (3, 1, 0, 2));
+    register.origins = Origins::default();
+    assert_ne!(build(&register).id(), index.id());
 }
 
 #[test]
@@ -1029,6 +1082,7 @@ fn varied_register() -> Register {
             verified: None,
             valid_from: None,
             valid_until: None,
+            is_role_stated: true,
             scope: Scope::Stated,
             source,
             line,

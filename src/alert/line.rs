@@ -7,7 +7,7 @@ use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
 use crate::policy::{Hold, Line, SenderName, Tlp};
-use crate::register::{Constituency, Scope};
+use crate::register::{Constituency, Scope, SharedKind};
 use crate::scan::{Finding, Subject};
 use crate::text::{host_name, says_nothing};
 use std::borrow::Cow;
@@ -233,6 +233,8 @@ pub struct Background<'a> {
     pub scope: Scope,
     /// Which of the recipient's customers it is.
     pub assignment: Option<Assignment<'a>>,
+    /// Why its address serves many, if it does.
+    pub shared: Option<SharedKind>,
 }
 
 /// What one alert says of its own.
@@ -419,6 +421,7 @@ fn put_background(out: &mut Vec<u8>, background: Background<'_>) {
         let shown = format!("{range} {netname}");
         put_extra(out, ",\"extra.assignment\":", &shorten(shown.trim_end()));
     }
+    put_extra(out, ",\"extra.shared\":", background.shared.map_or("", SharedKind::as_str));
     if background.scope == Scope::Located {
         put_extra(out, ",\"extra.scope\":", background.scope.as_str());
     }

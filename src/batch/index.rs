@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::output::{note, print_json, print_lines};
 use super::setup::{keep_inputs, now, read_register};
 use crate::index::{ChangeKind, Coverage, Difference, Index};
-use crate::register::{Scope, lint};
+use crate::register::{Register, Report, Scope, lint};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -20,12 +20,9 @@ pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: 
     if report.bad_rows > 0 {
         note(format_args!("{} of {} register rows skipped", report.bad_rows, report.rows));
     }
+    print_public(&register, &report);
     if !quiet {
-        let findings = lint(&register, now().day());
-        findings.iter().for_each(|finding| note(format_args!("lint: {finding}")));
-        for (kind, left) in findings.without_text() {
-            note(format_args!("lint: … and {left} more: {}", kind.as_str()));
-        }
+        super::lint::tell(&lint(&register, now().day()));
     }
     let index = Index::build(&register).map_err(Failure::Build)?;
     index.write_after(output).map_err(Failure::Write)?;
@@ -42,14 +39,51 @@ pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: 
     Ok(0)
 }
 
+/// What became of what public databases say.
+fn print_public(register: &Register, report: &Report) {
+    let ripe = report.ripe;
+    if ripe.objects > 0 {
+        note(format_args!(
+            "RIPE: {} objects: {} networks, {} AS numbers, {} organisations, {} roles, {} routes, {} others, {} broken",
+            ripe.objects,
+            ripe.networks,
+            ripe.asns,
+            ripe.organisations,
+            ripe.roles,
+            ripe.routes,
+            ripe.others,
+            ripe.broken
+        ));
+        note(format_args!(
+            "RIPE: {} registrations of users, {} of network owners; {} assignments; {} out of scope, {} Dutch without an abuse contact, {} repeated",
+            ripe.users, ripe.owners, ripe.assignments, ripe.out_of_scope, ripe.without_desk, ripe.repeated
+        ));
+    }
+    if !register.delegations.is_empty() {
+        note(format_args!(
+            "delegated to the Netherlands: {} blocks of addresses",
+            register.delegations.blocks().len()
+        ));
+    }
+    if !register.origins.is_empty() {
+        note(format_args!("announced: {} pairs of prefix and AS number", register.origins.len()));
+    }
+    if report.skipped > 0 {
+        note(format_args!("{} objects and lines of public databases skipped", report.skipped));
+    }
+}
+
 /// The id as text.
 pub(super) fn id_text(index: &Index) -> String {
     blake3::Hash::from_bytes(index.id()).to_hex().to_string()
 }
 
-/// `index info`: what an index holds.
-pub fn index_info(file: &Path, as_json: bool) -> Result<u8, Failure> {
+/// `index info`: what an index holds, or what it has of one owner.
+pub fn index_info(file: &Path, owner: Option<&str>, as_json: bool) -> Result<u8, Failure> {
     let index = Index::open(file).map_err(Failure::Open)?;
+    if let Some(id) = owner {
+        return super::member::member(&index, id, as_json);
+    }
     let counts = index.counts();
     let coverage = Coverage::of(&index);
     if as_json {

@@ -145,7 +145,7 @@ impl Write for AlertOutput {
     }
 }
 
-/// How far a run is, on a terminal's standard error; else nothing.
+/// How far a run or a register is, on a terminal's standard error; else nothing.
 pub(super) struct ProgressLine {
     bar: ProgressBar,
 }
@@ -176,6 +176,14 @@ impl ProgressLine {
                 self.bar.set_position(lines);
             }
         }
+    }
+
+    /// How much of a register's source was read.
+    pub(super) fn read(&self, source: &std::path::Path, bytes: u64, of: u64) {
+        let name = source.display().to_string();
+        self.bar.set_message(crate::text::show(name.as_bytes(), 48));
+        self.style(of, "{msg}: {percent:>3} % {bytes}/{total_bytes} {eta}");
+        self.bar.set_position(bytes);
     }
 
     fn style(&self, length: u64, template: &str) {

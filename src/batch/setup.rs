@@ -1,14 +1,14 @@
 //! What most commands begin with: the configuration, the register, times and the words about a dump.
 
 use super::failure::Failure;
-use super::output::note;
+use super::output::{ProgressLine, note};
 use crate::config::{
     Config, DEFAULT_PATH, Feed, is_feed_name, read_assignment, read_encoding, read_format, read_identifier,
 };
 use crate::index::Index;
 use crate::moment::Moment;
 use crate::pipeline::FeedFacts;
-use crate::register::{ReadOptions, Register, RegisterError, Report};
+use crate::register::{Progress, ReadOptions, Register, RegisterError, Report, lint};
 use crate::scan::{Encoding, FormatOptions};
 use crate::spool::{Spool, SpoolOptions, check_groups};
 use crate::text::show;
@@ -109,11 +109,23 @@ pub(super) fn read_register(
     keep_going: bool,
     quiet: bool,
 ) -> Result<(Register, Report), Failure> {
-    let read = Register::read(sources, &ReadOptions { keep_going, ..ReadOptions::default() });
+    let line = ProgressLine::new("register", quiet);
+    let progress = |at: Progress| line.read(&sources[usize::from(at.source)], at.bytes_read, at.bytes_total);
+    let read = Register::read(sources, &ReadOptions { keep_going, progress: Some(&progress) });
+    drop(line);
     match &read {
         Ok((_, report)) => print_findings(report, quiet),
         Err(RegisterError::Bad(report)) => print_findings(report, quiet),
         Err(_) => {}
+    }
+    read.map_err(Failure::Register)
+}
+
+/// Reads register files for somebody who wants all findings himself; bad rows are among them.
+pub(super) fn read_register_quietly(sources: &[PathBuf]) -> Result<(Register, Report), Failure> {
+    let read = Register::read(sources, &ReadOptions { keep_going: true, ..ReadOptions::default() });
+    if let Err(RegisterError::Bad(report)) = &read {
+        print_findings(report, false);
     }
     read.map_err(Failure::Register)
 }
@@ -240,6 +252,7 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
     let mut built = None;
     if !config.sources.is_empty() {
         let (register, report) = read_register(&config.sources, false, false)?;
+        super::lint::tell(&lint(&register, now().day()));
         let (owners, registrations) = (register.owners.len(), register.registrations.len());
         said.push(format!("register: {} rows, {owners} owners, {registrations} registrations", report.rows));
         built = Some(Index::build(&register).map_err(Failure::Build)?);

@@ -49,6 +49,9 @@ enum Command {
     /// Build, check and compare compiled registers
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Check register files
+    #[command(subcommand)]
+    Register(RegisterCommand),
     /// Tell who owns addresses, prefixes, host names and AS numbers
     Lookup(LookupArgs),
     /// Show how a dump would be read, and its first five alerts; writes nothing
@@ -235,7 +238,30 @@ struct BuildArgs {
     /// No progress and no lint
     #[arg(long, short)]
     quiet: bool,
-    /// Register files (.csv, .jsonl), in order of precedence
+    /// Register files in order of precedence: .csv, .jsonl, RIPE dumps (ripe.db.*), delegation statistics, tables of prefixes
+    /// and AS numbers; gzip or not
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum RegisterCommand {
+    /// Tell what is unwise in register files; exit 65 only for what --deny names
+    Lint(LintArgs),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  dijkwacht register lint curated.csv ripe.db.*.gz\n  dijkwacht register lint --deny conflict --deny no-contact curated.csv"
+)]
+struct LintArgs {
+    /// A kind of finding that is not allowed, such as conflict; repeatable
+    #[arg(long, value_name = "KIND")]
+    deny: Vec<String>,
+    /// Print one JSON line a finding
+    #[arg(long)]
+    json: bool,
+    /// Register files, as of index build
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
 }
@@ -244,6 +270,9 @@ struct BuildArgs {
 struct InfoArgs {
     /// Index
     file: PathBuf,
+    /// Print what this owner has, as a page to confirm; exit 1 if there is no such owner
+    #[arg(long, value_name = "ID")]
+    owner: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -574,6 +603,11 @@ fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Match(args) => run_match(args),
         Command::Index(command) => run_index(command),
+        Command::Register(RegisterCommand::Lint(args)) => batch::register_lint(&batch::LintRequest {
+            sources: args.sources,
+            deny: args.deny,
+            json: args.json,
+        }),
         Command::Lookup(args) => run_lookup(args),
         Command::Preview(args) => run_preview(args),
         Command::Explain(args) => run_explain(args),
@@ -653,7 +687,7 @@ fn run_index(command: IndexCommand) -> Result<u8, Failure> {
         IndexCommand::Build(args) => {
             batch::index_build(&args.output, &args.sources, args.keep_going, args.quiet)
         }
-        IndexCommand::Info(args) => batch::index_info(&args.file, args.json),
+        IndexCommand::Info(args) => batch::index_info(&args.file, args.owner.as_deref(), args.json),
         IndexCommand::Verify { file } => batch::index_verify(&file),
         IndexCommand::Diff { old, new, json } => batch::index_diff(&old, &new, json),
     }

@@ -16,11 +16,12 @@ use super::flatten::{Bits, Lists, Piece, flatten};
 use super::identity;
 use super::layout::{
     self, CHECKSUM_AT, Extent, Header, IN_WIDE, KeyRow, MAGIC, NO_CONSTITUENCY, NodeRow, OWNERS_MAX,
-    OwnerRow, REGISTRATIONS_MAX, Row4, Row6, SECTIONS, Section, TABLE, TermsRow, VERSION, WideRow,
+    OwnerRow, REGISTRATIONS_MAX, Row4, Row6, SECTIONS, Section, SharedRow, TABLE, TermsRow, VERSION, WideRow,
 };
 use super::names;
 use super::order::{Entry, Ranks, Sorted};
 use super::place::{Placed, place};
+use super::shared;
 use crate::net::{self, Address, Family, Range};
 use crate::register::{Key, Owner, Register};
 
@@ -42,6 +43,7 @@ pub(super) struct Parts {
     names: Vec<U64>,
     asns: Vec<KeyRow>,
     surroundings: Surroundings,
+    shared: Vec<SharedRow>,
 }
 
 /// Builds the index in memory.
@@ -59,6 +61,7 @@ pub(super) fn build(register: &Register) -> Result<Index, BuildError> {
     push_names(&mut parts, register, &sorted)?;
     let placed = push_ranges(&mut parts, register, &sorted)?;
     parts.surroundings = Surroundings::of(register, &ranks, &mut parts.texts)?;
+    parts.shared = shared::rows(register);
     let id = identity::of_register(register, &sorted, &ranks);
     assemble(&parts, &sorted.terms, &placed, id)
 }
@@ -309,6 +312,7 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&parts.surroundings.assignments4),
         bytes(&parts.surroundings.assignments6),
         bytes(&parts.surroundings.delegations),
+        bytes(&parts.shared),
     ];
     let mut header = Header::new_zeroed();
     header.magic = MAGIC;

@@ -116,11 +116,15 @@ pub struct Counts {
 }
 
 impl Index {
-    /// How much it holds.
+    /// How much it holds; what AS numbers announce is counted as the AS number. Looks at each registration.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let ipv4 = self.section::<Row4>(Section::Registrations4).len() as u64;
-        let ipv6 = self.section::<Row6>(Section::Registrations6).len() as u64;
+        let terms = self.section::<TermsRow>(Section::Terms);
+        let is_registered = |at: u32| terms.get(at as usize).is_some_and(|terms| terms.asn.get() == 0);
+        let rows4 = self.section::<Row4>(Section::Registrations4).iter();
+        let rows6 = self.section::<Row6>(Section::Registrations6).iter();
+        let ipv4 = rows4.filter(|row| is_registered(row.terms.get())).count() as u64;
+        let ipv6 = rows6.filter(|row| is_registered(row.terms_and_length.get() >> 8)).count() as u64;
         let domains = self.section::<KeyRow>(Section::Domains).len() as u64;
         let asns = self.section::<KeyRow>(Section::Asns).len() as u64;
         Counts {
@@ -217,7 +221,7 @@ impl Index {
     /// The registered domains, ascending.
     pub fn domains(&self) -> impl ExactSizeIterator<Item = DomainClaim<'_>> + '_ {
         self.section::<KeyRow>(Section::Domains).iter().map(|row| {
-            let Terms { role, source, valid_from, valid_until, verified, scope } =
+            let Terms { role, source, valid_from, valid_until, verified, scope, .. } =
                 self.terms(row.terms.get());
             let domain = self.text(row.key.get());
             let owner = OwnerIx(row.owner.get());
@@ -238,7 +242,7 @@ impl Index {
     /// The registered AS numbers, ascending.
     pub fn asns(&self) -> impl ExactSizeIterator<Item = AsnClaim> + '_ {
         self.section::<KeyRow>(Section::Asns).iter().map(|row| {
-            let Terms { role, source, valid_from, valid_until, verified, scope } =
+            let Terms { role, source, valid_from, valid_until, verified, scope, .. } =
                 self.terms(row.terms.get());
             let asn = Asn(row.key.get());
             let owner = OwnerIx(row.owner.get());

@@ -8,7 +8,7 @@ use std::hash::Hash;
 
 use super::coverage::{Coverage, range_of};
 use super::flatten::Bits;
-use super::{Index, OwnerIx};
+use super::{ClaimKey, Index, OwnerIx};
 use crate::moment::Day;
 use crate::net::{Asn, Family, Range};
 use crate::register::Role;
@@ -193,7 +193,7 @@ fn registrations<'i>(
 ) -> Vec<(What<'i>, Named, Role, Dates)> {
     let mut all = Vec::with_capacity(index.counts().registrations as usize);
     for claim in index.claims() {
-        let Some(range) = claim.key.range() else { continue };
+        let ClaimKey::Range(range) = claim.key else { continue };
         let what = What::Range(range.family(), range.first().bits(), range.last().bits());
         all.push((
             what,

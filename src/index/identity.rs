@@ -4,9 +4,11 @@
 //! 1. the special blocks and their exceptions, which decide what wider registrations hold;
 //! 2. the owners by lower-cased id: id, name, constituency, sector, contacts, links (as they stand), the first owner of the
 //!    organisation, the place among its owners in order of appearance;
-//! 3. the registrations by (IPv4, IPv6, domain, AS number), then by key, role, owner, dates, source, scope: all of these, the source as its place
+//! 3. the registrations by (IPv4, IPv6, domain, AS number), what registered AS numbers announce among the first two, then by key, role, owner,
+//!    dates, source, scope, announcing AS number: all of these, the source as its place
 //!    among those that have registrations, and the *turn*.
-//! 4. the assignments, which alerts show: range, netname, owner.
+//! 4. the assignments, which alerts show: range, netname, owner;
+//! 5. the addresses that serve many, by kind.
 //!
 //! The turn is the only trace of line numbers. Among claims of one organisation in one role, of equal size and from one source, the earlier
 //! line is told; where such claims of different owners share an address, the turn is their order by line, and everywhere else it is 0.
@@ -36,12 +38,13 @@ pub(super) fn of_register(register: &Register, sorted: &Sorted, ranks: &Ranks) -
     let turns = turns(register, sorted, ranks);
     let mut hash = Rest { terms: &sorted.terms, places, turns };
     for entry in &sorted.v4 {
-        id.addresses(4, u128::from(entry.key.0), u128::from(entry.key.1));
-        hash.push(&mut id, entry);
+        let (first, last) = (u128::from(entry.key.0), u128::from(entry.key.1));
+        id.addresses(4, first, last);
+        hash.push(&mut id, first, last, entry);
     }
     for entry in &sorted.v6 {
         id.addresses(6, entry.key.0, entry.key.1);
-        hash.push(&mut id, entry);
+        hash.push(&mut id, entry.key.0, entry.key.1, entry);
     }
     for entry in sorted.domains.iter().chain(&sorted.asns) {
         match &register.registrations[entry.at as usize].key {
@@ -55,13 +58,17 @@ pub(super) fn of_register(register: &Register, sorted: &Sorted, ranks: &Ranks) -
             }
             Key::Range(_) => {}
         }
-        hash.push(&mut id, entry);
+        hash.push(&mut id, 0, 0, entry);
     }
     for assignment in register.assignments.iter() {
         let range = assignment.range;
         id.addresses(3, range.first().bits(), range.last().bits());
         id.text(&assignment.netname);
         id.number(u64::from(ranks.rank[assignment.owner as usize]));
+    }
+    for &(range, kind) in register.shared.ranges() {
+        id.addresses(5, range.first().bits(), range.last().bits());
+        id.number(u64::from(range.family().address_bits()) << 8 | kind as u64);
     }
     id.finish()
 }
@@ -85,14 +92,19 @@ fn push_owner(id: &mut Id, owner: &Owner, canonical: u32, ranks: &Ranks) {
 struct Rest<'s> {
     terms: &'s [TermsRow],
     places: Vec<u32>,
-    turns: HashMap<u32, u32>,
+    turns: HashMap<Turning, u32>,
 }
 
+/// What has a turn: the position of a registration in the register, and the first address and size of what it holds there, since an
+/// AS number holds all that it announces.
+type Turning = (u32, u128, u128);
+
 impl Rest<'_> {
-    fn push<K>(&mut self, id: &mut Id, entry: &Entry<K>) {
+    fn push<K>(&mut self, id: &mut Id, first: u128, last: u128, entry: &Entry<K>) {
         let terms = &self.terms[entry.terms as usize];
-        let turn = self.turns.get(&entry.at).copied().unwrap_or(0);
+        let turn = self.turns.get(&(entry.at, first, last - first)).copied().unwrap_or(0);
         let mut bytes = [0; 32];
+        bytes[28..].copy_from_slice(&terms.asn.get().to_le_bytes());
         bytes[..4].copy_from_slice(&entry.owner.to_le_bytes());
         bytes[4..8].copy_from_slice(&terms.valid_from.get().to_le_bytes());
         bytes[8..12].copy_from_slice(&terms.valid_until.get().to_le_bytes());
@@ -122,7 +134,7 @@ fn source_places(terms: &[TermsRow], sources: usize) -> Vec<u32> {
 }
 
 /// The turns that are not 0, by position in the register.
-fn turns(register: &Register, sorted: &Sorted, ranks: &Ranks) -> HashMap<u32, u32> {
+fn turns(register: &Register, sorted: &Sorted, ranks: &Ranks) -> HashMap<Turning, u32> {
     let mut claims = Claims { claims: Vec::new(), terms: &sorted.terms, ranks };
     sorted
         .v4
@@ -185,7 +197,7 @@ impl Claims<'_> {
         }
     }
 
-    fn settle(mut self) -> HashMap<u32, u32> {
+    fn settle(mut self) -> HashMap<Turning, u32> {
         let mut turns = HashMap::new();
         self.claims.sort_unstable();
         let group = |claim: &Claim| (claim.kind, claim.organisation, claim.role, claim.source, claim.size);
@@ -195,7 +207,9 @@ impl Claims<'_> {
                 continue;
             }
             rivals.sort_unstable_by_key(|claim| (claim.line, claim.canonical));
-            turns.extend(rivals.iter().zip(0..).map(|(claim, turn)| (claim.at, turn)));
+            turns.extend(
+                rivals.iter().zip(0..).map(|(claim, turn)| ((claim.at, claim.first, claim.size), turn)),
+            );
         }
         turns
     }

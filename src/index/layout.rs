@@ -12,7 +12,8 @@
 //!
 //! **Registrations** stand in canonical order, IPv4 first. One takes 24 bytes in either family, its next included: an IPv6 registration keeps only the high half of a
 //! prefix of /64 or shorter and its length, the rare others (longer prefixes, ranges that are no CIDR) refer to `Wide`.
-//! What repeats (role, source, scope, dates) is kept once, in `Terms`.
+//! What repeats (role, source, scope, dates) is kept once, in `Terms`. What a registered AS number announces stands among the registrations of
+//! addresses; the AS number is in its terms.
 //!
 //! **Names** is a table of the different domains by hash, a power of two of places of which at least half are 0: the high half of the
 //! hash, and the position in `Domains`, from 1, of the first registration of the domain.
@@ -32,7 +33,8 @@
 //! - IPv6: `Directory6` by the first 16 bits → a block: a bitmap of the /32s in it (may hold anything) and a head.
 //!
 //! **Beside them** stand `Assignments4` and `Assignments6` (customers of abuse desks, by first address, the wider one first) and
-//! `Delegations` (Dutch space); no lookup of an owner reads these.
+//! `Delegations` (Dutch space); no lookup of an owner reads these. `Shared` are the addresses that serve many: disjoint ranges, IPv4 first, by
+//! address.
 
 use zerocopy::little_endian::{I32, U16, U32, U64, U128};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -112,10 +114,11 @@ pub(super) enum Section {
     Assignments4,
     Assignments6,
     Delegations,
+    Shared,
 }
 
 /// How many sections there are.
-pub(super) const SECTIONS: usize = Section::Delegations as usize + 1;
+pub(super) const SECTIONS: usize = Section::Shared as usize + 1;
 
 /// Bytes of an element of each section.
 pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
@@ -149,6 +152,7 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     size_of::<AssignmentRow4>(),
     size_of::<AssignmentRow6>(),
     size_of::<DelegationRow>(),
+    size_of::<SharedRow>(),
 ];
 
 /// Where a section lies.
@@ -195,6 +199,16 @@ pub(super) struct OwnerRow {
     pub(super) zero: u8,
 }
 
+/// A range of addresses that serve many.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct SharedRow {
+    pub(super) first: U128,
+    pub(super) last: U128,
+    pub(super) address_bits: U32,
+    pub(super) kind: U32,
+}
+
 /// What many registrations have in common.
 #[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -205,6 +219,8 @@ pub(super) struct TermsRow {
     pub(super) source: U16,
     pub(super) role: u8,
     pub(super) scope: u8,
+    /// Of an AS number that was expanded, and of what it announces: the number; else 0.
+    pub(super) asn: U32,
 }
 
 /// An IPv4 registration.

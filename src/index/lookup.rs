@@ -180,10 +180,11 @@ impl<'i> Finder<'i> {
         self.rows.claim(registration)
     }
 
-    /// How a registration of addresses comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
+    /// How a registration comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
     #[must_use]
     pub fn scope(&self, registration: u32) -> Scope {
-        let terms = self.rows.terms_of(registration).and_then(|terms| self.rows.terms.get(terms as usize));
+        let terms = self.rows.terms_of(registration).or_else(|| self.names.terms_of(registration));
+        let terms = terms.and_then(|terms| self.rows.terms.get(terms as usize));
         terms.map_or(Scope::Stated, |terms| Terms::read(terms).scope)
     }
 
@@ -208,8 +209,7 @@ impl<'i> Finder<'i> {
         self.names.has_domains()
     }
 
-    /// Whether any AS number is registered that records must name.
-    #[inline]
+    /// Whether any AS number is registered that records must name, since no table tells what it announces. Looks at all of them.
     #[must_use]
     pub fn has_asns(&self) -> bool {
         self.names.has_asns()
@@ -229,11 +229,18 @@ impl<'i> Finder<'i> {
         self.names.covering(host)
     }
 
-    /// Whether an AS number is registered.
+    /// Whether an AS number is registered that records must name.
     #[inline]
     #[must_use]
     pub fn holds_asn(&self, asn: Asn) -> bool {
         self.names.holds_asn(asn)
+    }
+
+    /// The registrations of an AS number that a record names, by source, then line; none where a table tells what it announces, since the
+    /// record's address is then found by that.
+    #[must_use]
+    pub fn claims_of_named_asn(&self, asn: Asn) -> Vec<Claim> {
+        if self.holds_asn(asn) { self.names.of_asn(asn) } else { Vec::new() }
     }
 
     /// The registrations of an AS number, by source, then line.
@@ -403,7 +410,7 @@ impl<'i> Rows<'i> {
             registration,
             owner: OwnerIx(owner),
             role: terms.role,
-            key: ClaimKey::Range(range),
+            key: terms.announced.map_or(ClaimKey::Range(range), |asn| ClaimKey::Announced(asn, range)),
             valid_from: terms.valid_from,
             valid_until: terms.valid_until,
             verified: terms.verified,
@@ -460,6 +467,8 @@ pub(super) struct Terms {
     pub(super) valid_until: Option<Day>,
     pub(super) verified: Option<Day>,
     pub(super) scope: Scope,
+    /// The AS number that announces it, or was expanded to what it announces.
+    pub(super) announced: Option<Asn>,
 }
 
 impl Terms {
@@ -477,6 +486,7 @@ impl Terms {
             valid_until: day(row.valid_until.get()),
             verified: day(row.verified.get()),
             scope: Scope::ALL.get(usize::from(row.scope)).copied().unwrap_or_default(),
+            announced: (row.asn.get() != 0).then(|| Asn(row.asn.get())),
         }
     }
 }

@@ -46,6 +46,7 @@ pub mod naive;
 mod names;
 mod order;
 mod place;
+mod shared;
 mod tables;
 mod validate;
 mod verify;

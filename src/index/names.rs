@@ -4,8 +4,7 @@
 //! which stand in order. Departures from that:
 //! 1. `Names` is a table of the different domains by hash (open addressing, at most half full): nearly every ending that is not
 //!    registered meets an empty place, or one whose 32 bits of hash are others.
-//! 2. The hash is taken from the last byte to the first, so that one pass gives those of all endings.
-//! 3. Labels are counted from the end; no ending with more labels than the domain with most labels is looked for.
+//! 2. The hash is taken from the last label to the first, so that one pass gives those of all endings.
 //!
 //! Who writes a dump chooses names, and not the domains: the table is no longer to search for hostile names than for others.
 
@@ -19,14 +18,18 @@ use crate::net::Asn;
 /// Multiplier of the hash: odd, with bits all over (the golden ratio's).
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The hash of a text that has been read from its end.
+/// The hash of the labels that have been read, the last one first.
 #[derive(Clone, Copy, Default)]
 struct Hash(u64);
 
 impl Hash {
+    /// Adds a label: its bytes eight at a time, then its length.
     #[inline]
-    fn add(self, byte: u8) -> Self {
-        Self((self.0 ^ u64::from(byte)).wrapping_mul(MULTIPLIER).rotate_left(23))
+    fn add(self, label: &[u8]) -> Self {
+        let (words, rest) = label.as_chunks::<8>();
+        let hash = words.iter().fold(self.0, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        let rest = rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        Self(mix(hash, rest ^ (label.len() as u64) << 56))
     }
 
     /// With all bits mixed.
@@ -36,9 +39,14 @@ impl Hash {
         mixed ^ mixed >> 29
     }
 
-    fn of(text: &str) -> u64 {
-        text.bytes().rev().fold(Self::default(), Self::add).finish()
+    fn of(domain: &str) -> u64 {
+        domain.rsplit('.').fold(Self::default(), |hash, label| hash.add(label.as_bytes())).finish()
     }
+}
+
+#[inline]
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(MULTIPLIER).rotate_left(29)
 }
 
 /// Puts the different domains into a table; `domains` are in order, with the number of the first registration of each.
@@ -92,9 +100,14 @@ impl<'i> Names<'i> {
         !self.table.is_empty()
     }
 
-    #[inline]
     pub(super) fn has_asns(&self) -> bool {
-        !self.asns.is_empty()
+        self.asns.iter().any(|row| !self.is_expanded(row))
+    }
+
+    /// Whether a table tells what the AS number of a row announces.
+    fn is_expanded(&self, row: &KeyRow) -> bool {
+        let terms = self.index.section::<TermsRow>(Section::Terms).get(row.terms.get() as usize);
+        terms.is_some_and(|terms| terms.asn.get() != 0)
     }
 
     /// Whether a registered domain holds the name, which is in canonical form.
@@ -106,18 +119,15 @@ impl<'i> Names<'i> {
     /// The first registration of each registered domain that the name ends in, shortest first.
     fn endings<'n>(&self, host: &'n str) -> impl Iterator<Item = (u32, u8)> + use<'i, 'n> {
         let names = *self;
-        let bytes = host.as_bytes();
         let mut hash = Hash::default();
-        let mut start = bytes.len();
+        let mut labels = host.rsplit('.');
+        let mut bytes = 0;
         std::iter::from_fn(move || {
-            while start > 0 {
-                start -= 1;
-                hash = hash.add(bytes[start]);
-                if start > 0 && bytes[start - 1] != b'.' {
-                    continue;
-                }
-                if let Some(first) = names.find(hash.finish(), &host[start..]) {
-                    return Some((first, (bytes.len() - start) as u8));
+            for label in labels.by_ref() {
+                hash = hash.add(label.as_bytes());
+                bytes += label.len() + usize::from(bytes > 0);
+                if let Some(first) = names.find(hash.finish(), &host[host.len() - bytes..]) {
+                    return Some((first, bytes as u8));
                 }
             }
             None
@@ -173,10 +183,18 @@ impl<'i> Names<'i> {
         claims
     }
 
-    /// Whether an AS number is registered.
+    /// Whether an AS number is registered that records must name.
     #[inline]
     pub(super) fn holds_asn(&self, asn: Asn) -> bool {
-        self.asns.binary_search_by_key(&asn.0, |row| row.key.get()).is_ok()
+        let found = self.asns.binary_search_by_key(&asn.0, |row| row.key.get());
+        found.is_ok_and(|at| !self.is_expanded(&self.asns[at]))
+    }
+
+    /// The terms of a registration by its number.
+    pub(super) fn terms_of(&self, registration: u32) -> Option<u32> {
+        let at = registration.checked_sub(self.base)? as usize;
+        let row = self.domains.get(at).or_else(|| self.asns.get(at - self.domains.len()))?;
+        Some(row.terms.get())
     }
 
     fn claim(&self, row: &KeyRow, registration: u32, key: ClaimKey) -> Option<Claim> {

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use super::build::check_size;
 use super::errors::BuildError;
-use super::layout::{NO_DAY, TERMS_MAX, TermsRow};
+use super::layout::{NO_DAY, REGISTRATIONS_MAX, TERMS_MAX, TermsRow};
 use crate::moment::Day;
-use crate::net::Family;
-use crate::register::{Key, Owner, Register, Registration};
+use crate::net::{Asn, Family, Range};
+use crate::register::{Key, Origins, Owner, Register, Registration};
 
 /// Owners in canonical order: by lower-cased id.
 pub(super) struct Ranks {
@@ -98,7 +98,7 @@ fn id_start(id: &str) -> [u8; 16] {
 /// A registration in canonical order.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<K> {
-    /// First and last address; nothing for a domain or AS number.
+    /// First and last address, registered or announced; nothing for a domain or AS number.
     pub(super) key: K,
     /// Canonical position.
     pub(super) owner: u32,
@@ -125,7 +125,7 @@ impl Sorted {
             Self { v4: Vec::new(), v6: Vec::new(), domains: Vec::new(), asns: Vec::new(), terms: Vec::new() };
         let mut terms = TermsTable::default();
         for (registration, at) in register.registrations.iter().zip(0..) {
-            sorted.push(registration, at, ranks, &mut terms)?;
+            sorted.push(registration, at, ranks, &register.origins, &mut terms)?;
         }
         sorted.settle_terms(terms.rows);
         sorted.sort(register);
@@ -137,24 +137,38 @@ impl Sorted {
         registration: &Registration,
         at: u32,
         ranks: &Ranks,
+        origins: &Origins,
         terms: &mut TermsTable,
     ) -> Result<(), BuildError> {
         let owner = *ranks.rank.get(registration.owner as usize).ok_or(BuildError::OwnerMissing)?;
-        let (terms, line) = (terms.intern(registration)?, registration.line);
+        let line = registration.line;
         match &registration.key {
             Key::Range(range) => {
-                let (first, last) = (range.first().bits(), range.last().bits());
-                match range.family() {
-                    Family::V4 => {
-                        self.v4.push(Entry { key: (first as u32, last as u32), owner, terms, line, at })
-                    }
-                    Family::V6 => self.v6.push(Entry { key: (first, last), owner, terms, line, at }),
-                }
+                let terms = terms.intern(registration, Asn(0))?;
+                self.push_range(*range, Entry { key: (), owner, terms, line, at });
             }
-            Key::Asn(_) => self.asns.push(Entry { key: (), owner, terms, line, at }),
-            Key::Domain(_) => self.domains.push(Entry { key: (), owner, terms, line, at }),
+            Key::Asn(asn) => {
+                let announced = if origins.announces(*asn) { *asn } else { Asn(0) };
+                let terms = terms.intern(registration, announced)?;
+                let entry = Entry { key: (), owner, terms, line, at };
+                self.asns.push(entry);
+                origins.prefixes(*asn).for_each(|prefix| self.push_range(prefix.range(), entry));
+            }
+            Key::Domain(_) => {
+                let terms = terms.intern(registration, Asn(0))?;
+                self.domains.push(Entry { key: (), owner, terms, line, at });
+            }
         }
-        Ok(())
+        check_size("registrations", self.v4.len() + self.v6.len(), REGISTRATIONS_MAX)
+    }
+
+    fn push_range(&mut self, range: Range, entry: Entry<()>) {
+        let Entry { owner, terms, line, at, .. } = entry;
+        let (first, last) = (range.first().bits(), range.last().bits());
+        match range.family() {
+            Family::V4 => self.v4.push(Entry { key: (first as u32, last as u32), owner, terms, line, at }),
+            Family::V6 => self.v6.push(Entry { key: (first, last), owner, terms, line, at }),
+        }
     }
 
     /// Puts the terms in order; so far they are in order of appearance.
@@ -169,6 +183,7 @@ impl Sorted {
                 row.verified.get(),
                 row.source.get(),
                 row.scope,
+                row.asn.get(),
             )
         });
         let mut place = vec![0; rows.len()];
@@ -209,7 +224,7 @@ struct TermsTable {
 }
 
 impl TermsTable {
-    fn intern(&mut self, registration: &Registration) -> Result<u32, BuildError> {
+    fn intern(&mut self, registration: &Registration, announced: Asn) -> Result<u32, BuildError> {
         let day = |day: Option<Day>| day.map_or(NO_DAY, Day::number).into();
         let row = TermsRow {
             valid_from: day(registration.valid_from),
@@ -218,6 +233,7 @@ impl TermsTable {
             source: registration.source.into(),
             role: registration.role as u8,
             scope: registration.scope as u8,
+            asn: announced.0.into(),
         };
         if self.rows.get(self.last as usize) != Some(&row) {
             let new = self.rows.len() as u32;

@@ -13,7 +13,7 @@ use super::layout::{
     LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE,
     TermsRow, WideRow,
 };
-use super::{Index, assignments, walk};
+use super::{Index, assignments, shared, walk};
 
 /// What is wrong, if anything.
 type Verdict = Result<(), &'static str>;
@@ -47,6 +47,7 @@ pub(super) fn contents(index: &Index) -> Verdict {
     keys(index)?;
     let owners = index.section::<OwnerRow>(Section::Owners).len();
     assignments::validate(index, owners, index.section::<U32>(Section::TextEnds).len())?;
+    shared::validate(index)?;
     let ranges = Ranges::read(index)?;
     ranges.lists(index)?;
     Layout::new(index, &ranges).check()

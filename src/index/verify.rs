@@ -1,7 +1,9 @@
 //! The slow check of `index verify`: an index is what building it again gives.
 
-use super::Index;
-use crate::register::{Assignments, Delegation, Delegations, Key, Owner, OwnerId, Register, Registration};
+use super::{ClaimKey, Index};
+use crate::register::{
+    Assignments, Delegation, Delegations, Key, Origins, Owner, OwnerId, Register, Registration,
+};
 
 impl Index {
     /// Builds the index again from its own owners and registrations, and compares all bytes.
@@ -35,6 +37,15 @@ impl Index {
             .collect()
     }
 
+    /// What the registered AS numbers announce.
+    fn origins(&self) -> Origins {
+        let announced = self.claims().filter_map(|claim| match claim.key {
+            ClaimKey::Announced(asn, range) => Some((range.pieces().next()?, asn)),
+            _ => None,
+        });
+        announced.collect()
+    }
+
     /// The register that it was built from, but for the numbers that owners were united by.
     fn register(&self) -> Option<Register> {
         let owners = self.owners().map(|position| {
@@ -54,13 +65,15 @@ impl Index {
             })
         });
         let ranges = self.claims().filter_map(|claim| {
+            let ClaimKey::Range(range) = claim.key else { return None };
             Some(Registration {
                 owner: claim.owner.0,
-                key: Key::Range(claim.key.range()?),
+                key: Key::Range(range),
                 role: claim.role,
                 verified: claim.verified,
                 valid_from: claim.valid_from,
                 valid_until: claim.valid_until,
+                is_role_stated: true,
                 scope: self.finder().scope(claim.registration),
                 source: claim.source,
                 line: claim.line,
@@ -73,6 +86,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
+            is_role_stated: true,
             scope: claim.scope,
             source: claim.source,
             line: claim.line,
@@ -84,6 +98,7 @@ impl Index {
             verified: claim.verified,
             valid_from: claim.valid_from,
             valid_until: claim.valid_until,
+            is_role_stated: true,
             scope: claim.scope,
             source: claim.source,
             line: claim.line,
@@ -94,7 +109,8 @@ impl Index {
             sources: self.source_names().map(str::to_owned).collect(),
             assignments: self.customers(),
             delegations: self.delegations(),
-            ..Register::default()
+            shared: self.shared_space().collect(),
+            origins: self.origins(),
         })
     }
 }

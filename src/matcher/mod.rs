@@ -117,7 +117,9 @@ pub fn drive<J: Judge>(
     let encoding = source.encoding();
     let raw_bytes = |text: &[u8]| encoding.raw_bytes(text);
     let hash = options.hash_prefix.map(|prefix| ContentHash::new(prefix, options.chunk_bytes));
-    let filter = IndexFilter { index, finder: index.finder() };
+    let finder = index.finder();
+    let kinds = KeyKinds { addresses: true, names: finder.has_domains(), asns: finder.has_asns() };
+    let filter = IndexFilter { index, finder, kinds };
     let mut drive =
         Drive { format, filter, judge, options, hash, chunks_hashed: 0, records: 0, raw_bytes: &raw_bytes };
     let text_bytes = match &mut source.content {
@@ -131,11 +133,12 @@ pub fn drive<J: Judge>(
 struct IndexFilter<'i> {
     index: &'i Index,
     finder: Finder<'i>,
+    kinds: KeyKinds,
 }
 
 impl Filter for IndexFilter<'_> {
     fn kinds(&self) -> KeyKinds {
-        KeyKinds { addresses: true, names: self.finder.has_domains(), asns: self.finder.has_asns() }
+        self.kinds
     }
 
     fn may_hold(&self, keys: &Keys<'_>) -> bool {
@@ -145,6 +148,10 @@ impl Filter for IndexFilter<'_> {
             None => false,
         };
         held || self.may_hold_otherwise(keys) && !keys.subject.is_some_and(Subject::is_special)
+    }
+
+    fn may_hold_name(&self, host: &str) -> bool {
+        self.finder.holds_name(host)
     }
 
     fn may_hold_v4(&self, addresses: &[u32]) -> u64 {

@@ -36,6 +36,8 @@ pub struct Claims {
     pub asn: Vec<Claim>,
     /// Of a prefix, those inside it.
     pub inside: Vec<Claim>,
+    /// Whether its address serves many.
+    pub is_shared: bool,
 }
 
 impl Claims {
@@ -58,6 +60,7 @@ impl Claims {
                 (index.covering_prefix(prefix).collect(), index.inside(prefix).collect())
             }
         };
+        let is_shared = matches!(subject, Some(Subject::Address(address)) if index.shared(address).is_some());
         // A special address is the same in many networks: no other key tells which of them is meant.
         let is_special = subject.is_some_and(Subject::is_special);
         let [stated, shown] = names.map(|name| match name {
@@ -67,16 +70,16 @@ impl Claims {
             _ => Vec::new(),
         });
         let asn = match asn {
-            Some(asn) if !is_special => finder.claims_of_asn(asn),
+            Some(asn) if !is_special => finder.claims_of_named_asn(asn),
             _ => Vec::new(),
         };
-        Self { address, stated, shown, asn, inside }
+        Self { address, stated, shown, asn, inside, is_shared }
     }
 
     /// What a choice is made from.
     pub fn evidence(&self) -> Evidence<'_> {
-        let Self { address, stated, shown, asn, .. } = self;
-        Evidence { address, stated, shown, asn, is_shared: false }
+        let Self { address, stated, shown, asn, is_shared, .. } = self;
+        Evidence { address, stated, shown, asn, is_shared: *is_shared }
     }
 
     /// Leaves out claims.
@@ -166,7 +169,11 @@ impl Decider<'_> {
             let range = line.claim.key.range();
             self.index.organisation(it.owner) == told && range.is_some_and(|range| range.contains(it.range))
         };
-        Background { scope, assignment: assignment.filter(is_its_own) }
+        let shared = match finding.subject {
+            Some(Subject::Address(address)) => self.index.shared(address),
+            _ => None,
+        };
+        Background { scope, assignment: assignment.filter(is_its_own), shared }
     }
 
     #[expect(clippy::too_many_arguments, reason = "an alert has that many parts")]

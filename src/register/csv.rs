@@ -320,7 +320,13 @@ fn read_claims(fields: &Fields<'_, '_>) -> Result<Vec<RowClaim>, Wrong> {
     let valid =
         Validity { from: fields.day(Column::ValidFrom)?, until: fields.day(Column::ValidUntil)? }.check()?;
     let role = fields.text(Column::Role)?.map(row::read_role).transpose()?;
-    let claim = |key, default| RowClaim { key, role: role.unwrap_or(default), valid, scope: Scope::Stated };
+    let claim = |key, default| RowClaim {
+        key,
+        role: role.unwrap_or(default),
+        is_role_stated: role.is_some(),
+        valid,
+        scope: Scope::Stated,
+    };
     let mut claims = Vec::with_capacity(1);
     let (network, asn) = (fields.bytes(Column::Network), fields.bytes(Column::Asn));
     if !network.is_empty() {

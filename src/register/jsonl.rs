@@ -174,19 +174,32 @@ impl Line {
                 Validity { from: own.from.or(valid.from), until: own.until.or(valid.until) }.check()?;
             let own_role = filled(&item.role).map(row::read_role).transpose()?;
             let key = row::read_network(item.network.as_bytes())?;
-            claims.push(RowClaim { key, role: own_role.or(role).unwrap_or(Role::User), valid, scope });
+            claims.push(RowClaim {
+                key,
+                role: own_role.or(role).unwrap_or(Role::User),
+                is_role_stated: own_role.or(role).is_some(),
+                valid,
+                scope,
+            });
         }
         for asn in self.asns.iter().flatten() {
             claims.push(RowClaim {
                 key: row::read_asn(asn.0.as_bytes())?,
                 role: role.unwrap_or(Role::Network),
+                is_role_stated: role.is_some(),
                 valid,
                 scope,
             });
         }
         for domain in self.domains.iter().flatten() {
             let key = row::read_domain(domain.trim_ascii())?;
-            claims.push(RowClaim { key, role: role.unwrap_or(Role::User), valid, scope });
+            claims.push(RowClaim {
+                key,
+                role: role.unwrap_or(Role::User),
+                is_role_stated: role.is_some(),
+                valid,
+                scope,
+            });
         }
         Ok(claims)
     }

@@ -173,6 +173,7 @@ impl<'p> Sink<'p> {
             verified,
             valid_from: claim.valid.from,
             valid_until: claim.valid.until,
+            is_role_stated: claim.is_role_stated,
             scope: claim.scope,
             source,
             line,

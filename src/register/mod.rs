@@ -34,15 +34,17 @@ mod read;
 mod report;
 mod ripe;
 mod row;
+mod shared;
 mod source;
 
 pub use delegated::{Delegation, Delegations};
-pub use lint::lint;
+pub use lint::{LintOptions, lint, lint_with};
 pub use origins::Origins;
 pub use owner::{Constituency, Key, Owner, OwnerId, Registration, Role, Scope};
 pub use read::{Progress, ReadOptions, RegisterError, SOURCE_BYTES_MAX, SOURCES_MAX};
-pub use report::{Finding, FindingKind, Findings, Report};
+pub use report::{Finding, FindingKind, Findings, Report, Severity};
 pub use ripe::{Assignment, Assignments, RipeCounts};
+pub use shared::{SharedKind, SharedSpace};
 
 /// All owners and registrations of all sources.
 ///
@@ -64,4 +66,6 @@ pub struct Register {
     pub delegations: Delegations,
     /// Which AS announces which prefix.
     pub origins: Origins,
+    /// Which addresses serve many.
+    pub shared: SharedSpace,
 }

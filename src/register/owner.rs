@@ -267,6 +267,8 @@ pub struct Registration {
     pub valid_from: Option<Day>,
     /// Last day, included; open where absent.
     pub valid_until: Option<Day>,
+    /// Whether somebody wrote that role down; else it is the default.
+    pub is_role_stated: bool,
     /// How it comes to be in a Dutch register.
     pub scope: Scope,
     /// Position in [`Register::sources`](super::Register::sources): lower wins.
@@ -328,6 +330,7 @@ mod tests {
             verified: None,
             valid_from: from.map(Day::from_number),
             valid_until: until.map(Day::from_number),
+            is_role_stated: false,
             scope: Scope::Stated,
             source: 0,
             line: 0,

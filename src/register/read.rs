@@ -5,6 +5,7 @@ use crate::register::merge::{Merge, Sink};
 use crate::register::origins::Origins;
 use crate::register::report::{FindingKind, Report};
 use crate::register::ripe::Database;
+use crate::register::shared::{self, SharedSpace};
 use crate::register::source::{self, Kind, Source};
 use crate::register::{Register, csv, delegated, jsonl, origins};
 use std::fmt;
@@ -121,7 +122,7 @@ impl Register {
     /// Reads all sources; the earlier ones take precedence.
     ///
     /// A `.csv` is CSV, a `.jsonl` or `.ndjson` is JSONL; any other is known by its first line: RPSL (RIPE dumps), delegation
-    /// statistics, tables of prefixes and AS numbers, JSONL, else CSV. All may be compressed with gzip.
+    /// statistics, tables of prefixes and AS numbers, JSONL, else CSV. A CSV with the columns `prefix` and `kind` lists shared addresses. All may be compressed with gzip.
     /// All sources are read even if one is bad, so that the report is whole. Memory: the largest CSV or JSONL, and what all say.
     pub fn read(sources: &[PathBuf], options: &ReadOptions<'_>) -> Result<(Self, Report), RegisterError> {
         check_sources(sources.len())?;
@@ -171,12 +172,13 @@ struct Reading<'o, 'n> {
     database: Database,
     delegations: Delegations,
     origins: Origins,
+    shared: SharedSpace,
 }
 
 impl<'o: 'n, 'n> Reading<'o, 'n> {
     fn new(options: &'o ReadOptions<'o>) -> Self {
-        let (database, delegations, origins) = Default::default();
-        Self { options, sinks: Vec::new(), database, delegations, origins }
+        let (database, delegations, origins, shared) = Default::default();
+        Self { options, sinks: Vec::new(), database, delegations, origins, shared }
     }
 
     /// Reads the next source.
@@ -192,7 +194,7 @@ impl<'o: 'n, 'n> Reading<'o, 'n> {
             Kind::Rpsl => self.database.read(&mut source.text, &mut self.origins, &mut sink),
             Kind::Delegated => delegated::read(&mut source.text, &mut self.delegations, &mut sink),
             Kind::Origins => origins::read(&mut source.text, &mut self.origins, &mut sink),
-            Kind::Csv | Kind::Jsonl => read_table(name, source, &mut sink)?,
+            Kind::Csv | Kind::Jsonl => read_table(name, source, &mut self.shared, &mut sink)?,
         }
         .map_err(failed)?;
         if sink.report.rows == 0 && sink.report.findings.count(FindingKind::BadSource) == 0 {
@@ -206,6 +208,7 @@ impl<'o: 'n, 'n> Reading<'o, 'n> {
     fn finish(mut self) -> Result<(Register, Report), RegisterError> {
         self.delegations.settle();
         self.origins.settle();
+        self.shared.settle();
         let (decided, ripe) = self.database.decide(&self.delegations, &mut self.sinks);
         let mut merge = Merge::default();
         merge.report.ripe = ripe;
@@ -216,14 +219,19 @@ impl<'o: 'n, 'n> Reading<'o, 'n> {
         }
         let assignments = decided.assignments(|id| merge.owner(id));
         let (mut register, report) = merge.finish();
-        (register.assignments, register.delegations, register.origins) =
-            (assignments, self.delegations, self.origins);
+        (register.assignments, register.delegations) = (assignments, self.delegations);
+        (register.origins, register.shared) = (self.origins, self.shared);
         Ok((register, report))
     }
 }
 
 /// Reads a source of rows, which is read into memory whole.
-fn read_table(name: &str, source: Source<'_>, sink: &mut Sink<'_>) -> Result<io::Result<()>, RegisterError> {
+fn read_table(
+    name: &str,
+    source: Source<'_>,
+    shared: &mut SharedSpace,
+    sink: &mut Sink<'_>,
+) -> Result<io::Result<()>, RegisterError> {
     let mut bytes = Vec::with_capacity(source.bytes.min(SOURCE_BYTES_MAX) as usize + 1);
     if let Err(error) = source.text.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes) {
         return Ok(Err(error));
@@ -242,6 +250,7 @@ fn read_table(name: &str, source: Source<'_>, sink: &mut Sink<'_>) -> Result<io:
             sink.find(FindingKind::BadSource, 1, || wrong.to_owned());
         }
         text if source.kind == Kind::Jsonl => jsonl::read(text, sink),
+        text if shared::is_shared(text) => shared::read(text, shared, sink),
         text => csv::read(text, sink),
     }
     Ok(Ok(()))

@@ -37,11 +37,59 @@ pub enum FindingKind {
     NoContact,
     /// Valid until a day that has passed.
     Expired,
+    /// Valid until a day that is near.
+    ExpiresSoon,
+    /// Registered for a user by default, and so wide, or with so many other organisations inside, that it may be a network's.
+    UserTooWide,
+    /// Wider than what the RIPE database knows of the same organisation.
+    WiderThanAllocation,
+    /// Addresses of a cloud, which change hands, without an end date.
+    CloudWithoutEnd,
+    /// A user's IPv6 prefix longer than /64, which holds less than one network.
+    LongPrefix,
+    /// Inside an object of another organisation in the RIPE database that is newer than the last verification.
+    InsideNewer,
+    /// Nobody made sure of it for more than a year.
+    Unverified,
+    /// A KVK number that is a placeholder.
+    KvkForm,
+    /// An address of mail that cannot be delivered to.
+    BadContact,
+    /// An AS number that nobody can have, or that announces nothing.
+    AsnUnknown,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// Worth a look.
+    Notice,
+    /// Somebody may be told wrongly, late or not at all.
+    Warning,
+    /// It cannot be used.
+    Error,
+}
+
+impl Severity {
+    /// A word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 impl FindingKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 25] = [
         Self::BadSource,
         Self::BadRow,
         Self::Skipped,
@@ -57,6 +105,16 @@ impl FindingKind {
         Self::Special,
         Self::NoContact,
         Self::Expired,
+        Self::ExpiresSoon,
+        Self::UserTooWide,
+        Self::WiderThanAllocation,
+        Self::CloudWithoutEnd,
+        Self::LongPrefix,
+        Self::InsideNewer,
+        Self::Unverified,
+        Self::KvkForm,
+        Self::BadContact,
+        Self::AsnUnknown,
     ];
 
     /// A word for summaries.
@@ -77,6 +135,36 @@ impl FindingKind {
             Self::Special => "special",
             Self::NoContact => "no-contact",
             Self::Expired => "expired",
+            Self::ExpiresSoon => "expires-soon",
+            Self::UserTooWide => "user-too-wide",
+            Self::WiderThanAllocation => "wider-than-allocation",
+            Self::CloudWithoutEnd => "cloud-without-end",
+            Self::LongPrefix => "long-prefix",
+            Self::InsideNewer => "inside-newer",
+            Self::Unverified => "unverified",
+            Self::KvkForm => "kvk-form",
+            Self::BadContact => "bad-contact",
+            Self::AsnUnknown => "asn-unknown",
+        }
+    }
+
+    /// Reads what [`FindingKind::as_str`] writes.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// How bad it is.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::BadSource | Self::BadRow => Severity::Error,
+            Self::Skipped
+            | Self::UnknownColumn
+            | Self::Duplicate
+            | Self::Expired
+            | Self::ExpiresSoon
+            | Self::LongPrefix
+            | Self::Unverified => Severity::Notice,
+            _ => Severity::Warning,
         }
     }
 

@@ -106,6 +106,7 @@ pub(super) fn read_links<'t>(ids: impl Iterator<Item = &'t str>) -> Result<Strin
 pub(super) struct RowClaim {
     pub(super) key: Key,
     pub(super) role: Role,
+    pub(super) is_role_stated: bool,
     pub(super) valid: Validity,
     pub(super) scope: Scope,
 }

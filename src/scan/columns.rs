@@ -9,7 +9,8 @@
 use super::authority::{first_name, literal, stand_in};
 use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell, plain_cell};
 use super::format::sweep_frames;
-use super::leap::{self, Leap, Sweep};
+use super::leap::{Leap, Sweep};
+use super::others::{Other, Others};
 use super::simd::with_best;
 use super::{
     Column, Description, Field, Filter, Finding, Findings, Format, FormatError, Frame, HEAD_BYTES_MAX, Head,
@@ -359,6 +360,18 @@ impl Plan {
         plan.sort_unstable();
         Self(plan)
     }
+
+    /// The columns beside the address.
+    fn others(&self) -> Others {
+        let other = |&(column, slot): &(usize, Slot)| match slot {
+            Slot::Address => None,
+            Slot::Asn => Some((column, Other::Asn)),
+            Slot::Stated(_) | Slot::Shown(_) => Some((column, Other::Name)),
+            Slot::Reverse(_) => Some((column, Other::Reverse)),
+            Slot::ReverseSource => Some((column, Other::ReverseSource)),
+        };
+        Others(self.0.iter().filter_map(other).collect())
+    }
 }
 
 /// The key fields of a row, as filled cells; of names the first filled one.
@@ -440,7 +453,7 @@ impl<'r> KeyCells<'r> {
 }
 
 /// Whether a name with this source is one that the system shows.
-fn is_shown_source(source: &[u8]) -> bool {
+pub(super) fn is_shown_source(source: &[u8]) -> bool {
     source.eq_ignore_ascii_case(b"certificate") || source.eq_ignore_ascii_case(b"http")
 }
 
@@ -548,12 +561,15 @@ pub(super) struct Delimited<R> {
     time_style: Option<Arc<TimeStyle>>,
     /// By whether names, then AS numbers are asked for.
     plans: [[Plan; 2]; 2],
+    /// Likewise, those beside the address.
+    others: [[Others; 2]; 2],
 }
 
 impl<R: Rows> Delimited<R> {
     pub(super) fn new(table: Table, roles: Roles, rows: R, time_style: Option<Arc<TimeStyle>>) -> Self {
         let plans = [false, true].map(|names| [false, true].map(|asns| Plan::new(&roles, names, asns)));
-        Self { table, roles, rows, time_style, plans }
+        let others = plans.each_ref().map(|plans| plans.each_ref().map(Plan::others));
+        Self { table, roles, rows, time_style, plans, others }
     }
 
     fn key_cells<'r>(&self, record: &'r [u8], names: bool, asns: bool) -> Result<KeyCells<'r>, Reject> {
@@ -726,8 +742,11 @@ impl<R: Rows> Format for Delimited<R> {
         sink: &mut dyn Sink,
         tally: &mut Tally,
     ) -> usize {
-        if let Some(column) = self.roles.address.filter(|_| leap::serves(self.asked(filter))) {
-            let leap = Leap { format: self, dialect: self.table.dialect, column, window, filter };
+        let KeyKinds { addresses, names, asns } = self.asked(filter);
+        if let Some(column) = self.roles.address.filter(|_| addresses) {
+            let others = &self.others[usize::from(names)][usize::from(asns)];
+            let others = (names || asns).then_some(others);
+            let leap = Leap { format: self, dialect: self.table.dialect, column, others, window, filter };
             return with_best(Sweep { leap, starts, sink, tally });
         }
         let mut chain = Chain::new();

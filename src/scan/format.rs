@@ -347,6 +347,10 @@ pub trait Filter: Sync {
     fn kinds(&self) -> KeyKinds;
     /// Whether a registration may be found by these keys; `false` is final.
     fn may_hold(&self, keys: &Keys<'_>) -> bool;
+    /// The same for a host name alone, in lower case and without a final dot; text that is none may be given, and is not held.
+    fn may_hold_name(&self, host: &str) -> bool {
+        self.may_hold(&Keys { stated: Some(Cow::Borrowed(host)), ..Keys::default() })
+    }
     /// The same for a batch of IPv4 addresses, at most 64: bit i of the answer for `addresses[i]`.
     fn may_hold_v4(&self, addresses: &[u32]) -> u64;
     /// The same for a batch of IPv6 addresses (not mapped ones), at most 64.

@@ -1,4 +1,4 @@
-//! The fast sweep over delimited text where addresses alone are asked for.
+//! The fast sweep over delimited text that has addresses.
 //!
 //! Simply: frame a record, read its key fields, ask the filter; repeat from its end. That is
 //! [`sweep_frames`], and this one gives the same candidates, counts and position. Departures from it:
@@ -10,7 +10,8 @@
 //!    true start, where a reader is outside quotes, this proves the states of all bytes up to the first quote that does not;
 //!    the record with such a quote is *in doubt*.
 //! 3. Of a record no more is read than its field: its column is found by counting delimiters outside quotes, which is right
-//!    because the exact keys, when addresses alone are asked for, depend on nothing else.
+//!    because the exact keys, when addresses alone are asked for, depend on nothing else. Where more is asked for, the other keys are ruled
+//!    out first ([`Others`]).
 //! 4. An address is taken only where the field's text, or all between a pair of quotes around it, is strictly one. The
 //!    exact reader reads such a field alike: nothing is trimmed, doubled or cut.
 //! 5. Addresses wait in a queue of consecutive records, so that the filter answers for many at once. What it does not
@@ -23,6 +24,7 @@
 
 use super::delimited::{Chain, Dialect};
 use super::format::sweep_frames;
+use super::others::Others;
 use super::simd::{BLOCK_BYTES, Block, Marker, Quad, Work};
 use super::{Filter, Format, KeyKinds, Keys, Sink, Subject, Tally, Window};
 use crate::net::Address;
@@ -55,6 +57,8 @@ pub(super) struct Leap<'a> {
     pub(super) dialect: Dialect,
     /// The column of the address.
     pub(super) column: usize,
+    /// The columns of other keys that are asked for.
+    pub(super) others: Option<&'a Others>,
     pub(super) window: Window<'a>,
     pub(super) filter: &'a dyn Filter,
 }
@@ -67,7 +71,7 @@ pub(super) struct Sweep<'a> {
     pub(super) tally: &'a mut Tally,
 }
 
-/// Whether these are the keys that a leap finds.
+/// Whether these are the keys that a sweep for addresses finds.
 pub(super) fn serves(kinds: KeyKinds) -> bool {
     kinds == KeyKinds { addresses: true, names: false, asns: false }
 }
@@ -86,6 +90,7 @@ impl Work for Sweep<'_> {
             let end = ends.next(marker, &leap, at);
             if let Some(end) = end
                 && let Some(address) = leap.address(marker, at, end)
+                && leap.rules_out_others(marker, at..end)
             {
                 queue.push(at..end, address);
                 at = end + 1;
@@ -121,6 +126,14 @@ pub(super) struct Exact<'a> {
 impl Leap<'_> {
     fn exact(&self) -> Exact<'_> {
         Exact { format: self.format, window: self.window, filter: self.filter }
+    }
+
+    /// Whether nothing but the address can find the record; `false` where there is any doubt.
+    #[inline(always)]
+    fn rules_out_others(&self, marker: impl Marker, record: Range<usize>) -> bool {
+        let delimiter = self.dialect.delimiter;
+        self.others
+            .is_none_or(|others| others.rule_out(marker, self.window.bytes, record, delimiter, self.filter))
     }
 
     /// One record, or what is none, by the exact sweep.
@@ -505,7 +518,7 @@ mod tests {
         let frame = |at| dialect.frame(window, at, &mut chain);
         let end = sweep_frames(format, frame, window, starts.clone(), &Odd, &mut kept, &mut tally);
         let exact = (end, tally, kept.0);
-        let leap = Leap { format, dialect, column, window, filter: &Odd };
+        let leap = Leap { format, dialect, column, others: None, window, filter: &Odd };
         struct Run<'a>(Leap<'a>, Range<usize>);
         impl Work for Run<'_> {
             type Output = (usize, Tally, Vec<(u64, usize, Vec<u8>)>);

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | where bytes come from | `source`, `mapped` (the mmap), `stream`, `packed` (gzip, zstd), `encoding` |
 //! | what a format and a record are | `format`, `record`, `detect` |
-//! | delimited text | `delimited`, `columns`; `csv`, `zmap`, `shadowserver` |
+//! | delimited text | `delimited`, `columns`, `leap`, `others`; `csv`, `zmap`, `shadowserver` |
 //! | hosts of URLs | `authority` |
 //! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei` |
 //! | lines | `lines`; `list`, `masscan_list` |
@@ -31,6 +31,7 @@ mod masscan;
 mod masscan_list;
 mod ndjson;
 mod nuclei;
+mod others;
 mod packed;
 mod record;
 mod shadowserver;

@@ -177,7 +177,13 @@ impl Database {
                 owner_id: &ids[claim.desk as usize],
                 attributes: Attributes::default(),
                 contacts: Vec::new(),
-                claims: vec![RowClaim { key: claim.key, role: claim.role, valid, scope: claim.scope }],
+                claims: vec![RowClaim {
+                    key: claim.key,
+                    role: claim.role,
+                    is_role_stated: true,
+                    valid,
+                    scope: claim.scope,
+                }],
                 verified: claim.modified,
             });
         }

@@ -2,6 +2,9 @@
 //!
 //! All of it is near-linear in the number of registrations: they are sorted once, and swept.
 
+mod public;
+mod usage;
+
 use crate::moment::Day;
 use crate::net::{Address, Family, Prefix, Range, special_blocks};
 use crate::register::Register;
@@ -13,6 +16,8 @@ use std::collections::BTreeMap;
 const IPV4_WIDEST_LENGTH: u8 = 8;
 /// Widest IPv6 range that one organisation plausibly holds: a /19, the largest allocations in Europe.
 const IPV6_WIDEST_LENGTH: u8 = 19;
+/// What expires within so many days is told.
+const SOON_DAYS: i32 = 30;
 /// Rivals of one registration that are looked at before it is called harmless.
 const RIVALS_MAX: usize = 64;
 
@@ -31,15 +36,36 @@ const RIVALS_MAX: usize = 64;
 /// assert!(findings.iter().any(|it| it.text.starts_with("192.0.2.0/24 of b is also registered by a on line 2")));
 /// ```
 pub fn lint(register: &Register, today: Day) -> Findings {
+    lint_with(register, &LintOptions { today, clouds: &[] })
+}
+
+/// What lint knows beside the register.
+#[derive(Clone, Copy, Debug)]
+pub struct LintOptions<'o> {
+    /// Decides what has expired, and what was not verified for too long.
+    pub today: Day,
+    /// Addresses of clouds.
+    pub clouds: &'o [Range],
+}
+
+/// As [`lint`], with more to go by.
+pub fn lint_with(register: &Register, options: &LintOptions<'_>) -> Findings {
     let mut lint = Lint { register, findings: Findings::default() };
     for registration in &register.registrations {
         lint.check_width(registration);
         lint.check_special(registration);
-        lint.check_expiry(registration, today);
+        lint.check_expiry(registration, options.today);
+        lint.check_verified(registration, options.today);
+        lint.check_long_prefix(registration);
     }
     lint.check_contacts();
+    lint.check_owners();
     lint.check_ranges();
     lint.check_names();
+    lint.check_users();
+    lint.check_clouds(options.clouds);
+    lint.check_public();
+    lint.check_asns();
     lint.findings
 }
 
@@ -86,6 +112,12 @@ impl<'r> Lint<'r> {
         if let Some(until) = registration.valid_until.filter(|&until| until < today) {
             self.find(FindingKind::Expired, registration, |key, id| {
                 format!("{key} of {id} was valid until {until} (remove it, or give it a later day)")
+            });
+        }
+        let is_soon = |until: &Day| (today.number()..=today.number() + SOON_DAYS).contains(&until.number());
+        if let Some(until) = registration.valid_until.filter(is_soon) {
+            self.find(FindingKind::ExpiresSoon, registration, |key, id| {
+                format!("{key} of {id} is valid until {until} (ask whether it stays theirs)")
             });
         }
     }
