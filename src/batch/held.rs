@@ -13,8 +13,8 @@ use crate::pipeline::Claims;
 use crate::policy::{Hold, InOffice, Line, Outcome, choose};
 use crate::register::Constituency;
 use crate::spool::{
-    Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient, RunName, Sender,
-    Spool, Word,
+    Account, Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient,
+    RecipientAccount, RunName, Sender, Spool, Word,
 };
 use crate::text::show;
 use serde::Serialize;
@@ -656,11 +656,13 @@ fn publish(
     };
     plan.released.sort_by_cached_key(order);
     let mut content = Content::default();
+    let mut account = Account::default();
     for notice in plan.released.chunk_by(|one, next| Rc::ptr_eq(&one.target, &next.target)) {
         let mut writer = stage.notice(notice[0].target.recipient.clone()).map_err(Failure::Spool)?;
         for released in notice {
             let line = content.line(held, &held.lines[released.line])?;
             let line = desk.write(released, &line, run.as_str())?;
+            desk.count(&mut account, released, &line);
             writer.append(&line).map_err(Failure::Spool)?;
         }
         writer.finish().map_err(Failure::Spool)?;
@@ -673,7 +675,7 @@ fn publish(
         released: ids(&mut plan.released.iter().map(|released| released.line)),
         discarded: ids(&mut plan.discarded.iter().copied()),
     };
-    let staged = stage.read_back().map_err(Failure::Spool)?;
+    let staged = stage.read_back().map_err(Failure::Spool)?.accounted(account);
     deciding.publish(staged, facts).map_err(Failure::Spool)?;
     Ok(())
 }
@@ -884,6 +886,21 @@ impl Desk<'_> {
     fn claims(&mut self, index: &Index, held: &HeldRun, at: usize) -> Result<Claims, Failure> {
         let text = self.content.line(held, &held.lines[at])?;
         Ok(Told::read(&text).map_or_else(Claims::default, |told| claims_of(index, &told)))
+    }
+
+    /// What reports are made from.
+    fn count(&self, account: &mut Account, released: &Released, line: &[u8]) {
+        let Some(told) = Told::read(line) else { return };
+        let owner_id = &released.target.recipient.owner_id;
+        let entry = account.recipients.entry(owner_id.clone()).or_insert_with(|| RecipientAccount {
+            sector: self
+                .index
+                .and_then(|index| index.owner(owner_by_id(index, owner_id)?).sector)
+                .map(str::to_owned),
+            constituency: told.text("constituency").map(|word| word.into_owned()),
+            ..RecipientAccount::default()
+        });
+        entry.alerts.add(&told.text("classification.identifier").unwrap_or_default(), 1);
     }
 
     fn write(&self, released: &Released, line: &[u8], run: &str) -> Result<Vec<u8>, Failure> {

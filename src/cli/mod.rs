@@ -61,6 +61,8 @@ enum Command {
     /// Take, acknowledge and check published runs
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Count what was published since a day: organisations warned, alerts, held, time from arrival to publication
+    Report(ReportArgs),
     /// See what waits for a person, and decide about it
     #[command(subcommand)]
     Held(held::HeldCommand),
@@ -325,6 +327,51 @@ struct PreviewArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+struct ReportArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    /// From this moment (RFC 3339 or a day)
+    #[arg(long, value_name = "DATE")]
+    since: String,
+    /// To this moment; default: now
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Count by this too
+    #[arg(long, value_enum)]
+    by: Option<ByArg>,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ByArg {
+    /// The recipient's sector
+    Sector,
+    /// The recipient's constituency
+    Constituency,
+    /// Who warns
+    Sender,
+    /// What is wrong
+    Identifier,
+    /// The feed
+    Feed,
+}
+
+const REPORT_EXAMPLES: &str = "\
+From manifests, those of retired runs included, as long as [retention] manifests keeps them. The time from arrival to
+publication is of dumps that are still in the inbox's done/.
+
+Examples:
+  dijkwacht report --since 2026-01-01
+  dijkwacht report --since 2026-11-01 --until 2026-12-01 --by sector --csv > november.csv
+  dijkwacht report --since 2026-11-22 --by identifier --json | jq .total";
+
+#[derive(Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 struct ExplainArgs {
     #[command(flatten)]
@@ -565,6 +612,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Preview(args) => run_preview(args),
         Command::Explain(args) => run_explain(args),
         Command::Spool(command) => run_spool(command),
+        Command::Report(args) => run_report(args),
         Command::Held(command) => held::run(command),
         Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
         Command::Serve(args) => run_serve(args),
@@ -661,6 +709,23 @@ fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
         run_time: args.run_time,
         dump: args.dump,
     })
+}
+
+fn run_report(args: ReportArgs) -> Result<u8, Failure> {
+    let by = args.by.map(|by| match by {
+        ByArg::Sector => batch::ReportBy::Sector,
+        ByArg::Constituency => batch::ReportBy::Constituency,
+        ByArg::Sender => batch::ReportBy::Sender,
+        ByArg::Identifier => batch::ReportBy::Identifier,
+        ByArg::Feed => batch::ReportBy::Feed,
+    });
+    let form = match (args.csv, args.json) {
+        (true, _) => batch::ReportForm::Csv,
+        (_, true) => batch::ReportForm::Json,
+        _ => batch::ReportForm::Text,
+    };
+    let place = place(args.spool);
+    batch::report(&batch::ReportRequest { place, since: args.since, until: args.until, by, form })
 }
 
 fn run_explain(args: ExplainArgs) -> Result<u8, Failure> {

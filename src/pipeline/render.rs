@@ -52,6 +52,8 @@ pub(super) struct Piece {
     pub(super) reasons: Vec<Hold>,
     /// Lines by severity, in the order of [`Severity::ALL`].
     pub(super) severities: [u64; Severity::ALL.len()],
+    /// Lines by what is wrong.
+    pub(super) identifiers: Vec<(String, u64)>,
     recipient: Recipient,
 }
 
@@ -270,6 +272,7 @@ impl Piece {
             duplicates: 0,
             reasons: Vec::new(),
             severities: Default::default(),
+            identifiers: Vec::new(),
             recipient: decider.recipient(owner),
         }
     }
@@ -291,6 +294,15 @@ impl Piece {
         self.lines += 1;
         self.severities[work.decider.context.severity(finding) as usize] += 1;
         self.reasons.extend(again.hold);
+        self.count_identifier(again.finding.identifier.as_deref().unwrap_or_default());
+    }
+
+    /// Most lines say what the line before said, and a piece has few.
+    fn count_identifier(&mut self, identifier: &str) {
+        match self.identifiers.iter_mut().rev().find(|(known, _)| known == identifier) {
+            Some((_, lines)) => *lines += 1,
+            None => self.identifiers.push((identifier.to_owned(), 1)),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::alert::Severity;
 use crate::moment::Moment;
 use crate::policy::Hold;
 use crate::scan::{Reject, Skip, Tally};
-use crate::spool::{PublishedCounts, RecipientChange};
+use crate::spool::{PublishedCounts, RecipientChange, Tallies};
 use roaring::RoaringBitmap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -277,6 +277,9 @@ pub struct RunReport {
     /// Owners with a notice, by number in the index.
     #[serde(skip)]
     pub told: RoaringBitmap,
+    /// Lines by owner, whether held, and what is wrong.
+    #[serde(skip)]
+    pub(super) identifiers: BTreeMap<(u32, bool), Tallies>,
     /// For a dump seen before: when it was published.
     #[serde(skip)]
     pub published: Option<Moment>,
@@ -304,6 +307,7 @@ impl RunReport {
             seconds: 0.0,
             alerts_by: BTreeMap::new(),
             told: RoaringBitmap::new(),
+            identifiers: BTreeMap::new(),
             published: None,
             published_counts: None,
             failure: None,
@@ -313,6 +317,8 @@ impl RunReport {
     /// Counts rendered lines of one recipient, whom `sender` warns.
     pub(super) fn take(&mut self, piece: &Piece, sender: &str) {
         self.books.take(piece);
+        let tallies = self.identifiers.entry((piece.owner, piece.held)).or_default();
+        piece.identifiers.iter().for_each(|(identifier, lines)| tallies.add(identifier, *lines));
         if piece.held {
             return;
         }
@@ -338,6 +344,7 @@ impl RunReport {
         self.changes.clear();
         self.alerts_by.clear();
         self.told.clear();
+        self.identifiers.clear();
         self.error = Some(error.to_string());
         self.failure = Some(error);
     }

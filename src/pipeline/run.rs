@@ -8,15 +8,17 @@ use super::report::{RunReport, State};
 use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
-use crate::index::Index;
+use crate::index::{Index, OwnerIx};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::Tlp;
+use crate::register::Constituency;
 use crate::scan::{
     Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, is_report_type, open_format,
     report_type_of,
 };
 use crate::spool::{
-    self, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Occasion, Publication, RunName, Spool,
+    self, Account, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Occasion, Publication,
+    RecipientAccount, RunName, Spool,
 };
 use crate::text::show;
 use serde_json::{Value, json};
@@ -112,7 +114,8 @@ fn process(
             let occasion = correcting.map_or(Occasion::Dump, |correcting| {
                 Occasion::Correction(correcting.facts(job.index, report.changes.clone()))
             });
-            publish(spool, stage, facts, occasion, report)
+            let account = account(job, report);
+            publish(spool, stage, facts, occasion, account, report)
         }
     }
 }
@@ -506,18 +509,36 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// What reports are made from: each owner's lines by what is wrong.
+fn account(job: &Job<'_>, report: &RunReport) -> Account {
+    let mut recipients = BTreeMap::<String, RecipientAccount>::new();
+    for ((owner, is_held), tallies) in &report.identifiers {
+        let owner = job.index.owner(OwnerIx(*owner));
+        let account = recipients.entry(owner.id.to_owned()).or_default();
+        account.sector = owner.sector.map(str::to_owned);
+        account.constituency = Some(owner.constituency.unwrap_or(Constituency::Business).as_str().to_owned());
+        if *is_held {
+            account.held = tallies.clone();
+        } else {
+            account.alerts = tallies.clone();
+        }
+    }
+    Account { recipients }
+}
+
 /// Reads the stage back, balances the books against it, and publishes.
 fn publish(
     spool: &Spool,
     stage: spool::Stage<'_>,
     mut facts: spool::RunFacts,
     occasion: Occasion,
+    account: Account,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     let staged = stage.read_back()?;
     report.books.check_staged(staged.alerts() + staged.held())?;
     facts.counts = json!(report.books);
-    match staged.publish_on(facts, occasion)? {
+    match staged.accounted(account).publish_on(facts, occasion)? {
         Publication::Published { .. } => report.state = State::Published,
         Publication::AlreadyPublished { run, at } => {
             report.already_published(at, spool.published_counts(&run));

@@ -333,7 +333,7 @@ impl Forgetting<'_> {
             alerts: lines(&manifest.notices) - kept(notices),
             held: lines(&manifest.held) - kept(&held),
         };
-        let names_owner = self.forget_in_correction(manifest);
+        let names_owner = self.forget_in_correction(manifest) | self.forget_in_account(manifest);
         if (tombstone.alerts, tombstone.held) == (0, 0) && !names_owner {
             return Ok(None);
         }
@@ -359,6 +359,14 @@ impl Forgetting<'_> {
             }
         }
         is_named
+    }
+
+    /// What is counted of an owner; whether anything was.
+    fn forget_in_account(&self, manifest: &mut Manifest) -> bool {
+        let Sought::Owner(owner) = self.sought else { return false };
+        let count = manifest.recipients.len();
+        manifest.recipients.retain(|id, _| !id.eq_ignore_ascii_case(owner));
+        manifest.recipients.len() != count
     }
 
     /// What stays of files. Without their directory only what is an owner's can be told.

@@ -50,6 +50,60 @@ pub struct RunFacts {
     pub counts: Value,
 }
 
+/// What reports are made from, beside the books.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Account {
+    /// Of each owner with a notice or something held.
+    pub recipients: BTreeMap<String, RecipientAccount>,
+}
+
+/// What a run says of one owner, counted.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RecipientAccount {
+    /// In the register's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector: Option<String>,
+    /// Which decides who sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constituency: Option<String>,
+    /// Lines of its notice, by what is wrong.
+    #[serde(default, skip_serializing_if = "Tallies::is_empty")]
+    pub alerts: Tallies,
+    /// Lines that are held for it, by what is wrong.
+    #[serde(default, skip_serializing_if = "Tallies::is_empty")]
+    pub held: Tallies,
+}
+
+/// Lines by what is wrong. A dump may say anything: names are cut, and what is beyond a hundred of one owner is counted together.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tallies(BTreeMap<String, u64>);
+
+/// Identifiers of one owner that are counted each for itself.
+pub(super) const IDENTIFIERS_MAX: usize = 100;
+/// Characters of an identifier that are kept.
+const IDENTIFIER_CHARS_MAX: usize = 64;
+/// What the others are counted as.
+const OTHERS: &str = "(others)";
+
+impl Tallies {
+    /// Adds lines of one identifier.
+    pub fn add(&mut self, identifier: &str, lines: u64) {
+        let name = crate::text::show(identifier.as_bytes(), IDENTIFIER_CHARS_MAX);
+        let is_one_more = self.0.len() < IDENTIFIERS_MAX || self.0.contains_key(&name);
+        *self.0.entry(if is_one_more { name } else { OTHERS.to_owned() }).or_default() += lines;
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each identifier and its lines; an empty one says nothing.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(identifier, lines)| (identifier.as_str(), *lines))
+    }
+}
+
 /// Why a run is published.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub enum Occasion {
@@ -238,6 +292,9 @@ pub struct Manifest {
     /// What was forgotten since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<Tombstone>,
+    /// What it says of each owner, counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recipients: BTreeMap<String, RecipientAccount>,
 }
 
 impl Manifest {
@@ -245,6 +302,7 @@ impl Manifest {
     pub(super) fn new(
         facts: RunFacts,
         occasion: Occasion,
+        account: Account,
         notices: Vec<NoticeFacts>,
         held: Vec<NoticeFacts>,
     ) -> Self {
@@ -270,6 +328,7 @@ impl Manifest {
             decision,
             correction,
             forgotten: Vec::new(),
+            recipients: account.recipients,
         }
     }
 

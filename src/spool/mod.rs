@@ -94,9 +94,9 @@ pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
 pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, Stranger, WorkFile, is_on_its_way};
 pub use layout::{Spool, SpoolOptions, check_groups};
 pub use manifest::{
-    Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts, Occasion,
-    PublishedCounts, Recipient, RecipientChange, RunFacts, SENDER_MANIFEST_VERSION, SenderManifest,
-    SenderNotice, Tombstone, Word,
+    Account, Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts,
+    Occasion, PublishedCounts, Recipient, RecipientAccount, RecipientChange, RunFacts,
+    SENDER_MANIFEST_VERSION, SenderManifest, SenderNotice, Tallies, Tombstone, Word,
 };
 pub use manifests::Manifests;
 pub use names::{

@@ -16,7 +16,7 @@
 use super::directory::Directory;
 use super::error::SpoolError;
 use super::layout::Lock;
-use super::manifest::{self, MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, Occasion, RunFacts};
+use super::manifest::{self, Account, MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, Occasion, RunFacts};
 use super::names::RunName;
 use super::stage::{HELD, RUN, Stage};
 use crate::moment::Moment;
@@ -33,6 +33,7 @@ pub struct StagedRun<'s> {
     stage: Stage<'s>,
     alerts: u64,
     held: u64,
+    account: Account,
 }
 
 /// What became of a run.
@@ -54,7 +55,7 @@ pub enum Publication {
 
 impl<'s> StagedRun<'s> {
     pub(super) fn new(stage: Stage<'s>, alerts: u64, held: u64) -> Self {
-        Self { stage, alerts, held }
+        Self { stage, alerts, held, account: Account::default() }
     }
 
     /// Lines of all notices, counted by reading them back.
@@ -67,6 +68,11 @@ impl<'s> StagedRun<'s> {
         self.held
     }
 
+    /// What reports are made from.
+    pub fn accounted(self, account: Account) -> Self {
+        Self { account, ..self }
+    }
+
     /// Publishes the run, with all its notices at once, or none.
     ///
     /// Any error but [`SpoolError::NotDurable`] means that nothing was published; the stage is thrown away.
@@ -75,9 +81,10 @@ impl<'s> StagedRun<'s> {
     }
 
     /// As [`StagedRun::publish`], of a run that says why it is published.
-    pub fn publish_on(self, facts: RunFacts, occasion: Occasion) -> Result<Publication, SpoolError> {
+    pub fn publish_on(mut self, facts: RunFacts, occasion: Occasion) -> Result<Publication, SpoolError> {
         let content = facts.dump.blake3;
-        let manifest = self.write_manifests(facts, occasion)?;
+        let account = std::mem::take(&mut self.account);
+        let manifest = self.write_manifests(facts, occasion, account)?;
         self.make_durable()?;
         let lock = self.stage.spool.lock()?;
         if let Some(at) = self.stage.spool.find_published(&manifest.run, &content)? {
@@ -87,11 +94,16 @@ impl<'s> StagedRun<'s> {
         Ok(Publication::Published { run: manifest.run })
     }
 
-    fn write_manifests(&self, facts: RunFacts, occasion: Occasion) -> Result<Manifest, SpoolError> {
+    fn write_manifests(
+        &self,
+        facts: RunFacts,
+        occasion: Occasion,
+        account: Account,
+    ) -> Result<Manifest, SpoolError> {
         let mut written = self.stage.written();
         let notices = std::mem::take(&mut written.notices.facts);
         let held = std::mem::take(&mut written.held.facts);
-        let manifest = Manifest::new(facts, occasion, notices, held);
+        let manifest = Manifest::new(facts, occasion, account, notices, held);
         for (sender, part) in manifest.senders()? {
             let directory = Arc::clone(&written.notices.senders[&sender]);
             write_manifest(&mut written, &directory, SENDER_MANIFEST_MODE, &manifest::to_bytes(&part))?;
