@@ -589,3 +589,36 @@ fn random_databases_come_to_what_the_rules_say_one_by_one() {
     );
     assert!(users > runs / 20 && located > runs / 20 && assigned > runs / 20 && delegated > runs / 100);
 }
+
+#[test]
+fn delegation_statistics_of_either_form_tell_which_space_is_dutch() {
+    let text = "2|ripencc|1366322399|9|19830705|20130418|+0200\n# a note\nripencc|*|ipv4|*|49504|summary\n\
+        ripencc|NL|ipv4|91.192.0.0|768|20100712|allocated\n\
+        ripencc|nl|ipv4|91.192.3.0|256|20100712|assigned|holder-1|e-stats\n\
+        ripencc|DE|ipv4|91.193.0.0|256|20100712|allocated|holder-2\n\
+        ripencc|NL|ipv4|91.194.0.0|256||reserved\n\
+        ripencc|NL|ipv6|2a02:7::|32|20100712|allocated|holder-1\n\
+        ripencc|NL|asn|3333|2|19930901|allocated|holder-3\n\
+        ripencc||ipv6|2a15::|16||available\n\
+        ripencc|NL|ipv4|255.255.255.0|512|20100712|allocated|x\n\
+        ripencc|NL|ipv4|91.195.0.0|0|20100712|allocated|x\n\
+        ripencc|NL|ipv6|2a02:8::1|32|20100712|allocated|x\n\
+        nonsense\n";
+    let (register, report) = read(&[("delegated-ripencc-extended", text.as_bytes())]);
+    let dutch = &register.delegations;
+    let blocks: Vec<String> = dutch
+        .blocks()
+        .iter()
+        .map(|it| format!("{} {}", it.range, it.holder.as_deref().unwrap_or("-")))
+        .collect();
+    assert_eq!(blocks, ["91.192.0.0 - 91.192.2.255 -", "91.192.3.0/24 holder-1", "2a02:7::/32 holder-1"]);
+    let range = |text: &str| Range::read(text.as_bytes()).unwrap();
+    assert!(
+        dutch.hold(range("91.192.0.0/22"))
+            && !dutch.hold(range("91.192.0.0/21"))
+            && !dutch.hold(range("91.193.0.0/24"))
+    );
+    assert_eq!([3332, 3333, 3334, 3335].map(|asn| dutch.hold_asn(Asn(asn))), [false, true, true, false]);
+    let lines: Vec<u32> = report.findings.of(FindingKind::Skipped).map(|it| it.line).collect();
+    assert_eq!((lines, report.skipped, report.rows), (vec![11, 12, 13, 14], 4, 13));
+}
