@@ -15,8 +15,9 @@
 
 use crate::alert::{Severity, is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
+use crate::net::{Asn, Prefix};
 use crate::pipeline::FeedFacts;
-use crate::policy::{Copies, LinkMode, Notify, Office, SenderName, Senders, Tlp};
+use crate::policy::{Copies, Exception, LinkMode, Notify, Office, SenderName, Senders, Tlp};
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
 use crate::spool::Sender;
@@ -59,6 +60,8 @@ pub struct Config {
     pub senders: Senders,
     /// Who else is told, where a feed says nothing of it.
     pub copies: Copies,
+    /// What is kept back.
+    pub exceptions: Vec<Exception>,
     /// Limits on dumps.
     pub limits: Limits,
     /// How the daemon writes its log.
@@ -306,6 +309,7 @@ struct Written {
     feeds: BTreeMap<String, WrittenFeed>,
     senders: Vec<BTreeMap<String, WrittenSender>>,
     policy: WrittenPolicy,
+    exceptions: Vec<WrittenException>,
     limits: WrittenLimits,
     log: WrittenLog,
     held: WrittenHeld,
@@ -354,6 +358,19 @@ struct WrittenSpool {
 #[serde(deny_unknown_fields, default)]
 struct WrittenMetrics {
     listen: Option<SocketAddr>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenException {
+    owner: Option<String>,
+    prefix: Option<String>,
+    asn: Option<String>,
+    identifier: Option<String>,
+    feed: Option<String>,
+    reason: String,
+    by: String,
+    until: toml::value::Datetime,
 }
 
 #[derive(Deserialize, Default)]
@@ -421,6 +438,9 @@ impl Written {
             metrics_listen: self.metrics.listen,
             feeds: self.feeds.into_iter().map(check_feed).collect::<Result<_, _>>()?,
             senders: check_senders(self.senders)?,
+            exceptions: (self.exceptions.into_iter().map(WrittenException::check))
+                .collect::<Result<_, _>>()
+                .map_err(|problem| format!("[[exceptions]]: {problem}"))?,
             copies: self.policy.check().map_err(|problem| format!("[policy]: {problem}"))?,
             limits: Limits {
                 record_bytes_max: self.limits.record_bytes_max.unwrap_or(limits.record_bytes_max),
@@ -445,6 +465,39 @@ impl WrittenHeld {
             overdue.0[severity as usize] = *days;
         }
         Ok(overdue)
+    }
+}
+
+impl WrittenException {
+    fn check(self) -> Result<Exception, String> {
+        let prefix = match self.prefix.as_deref() {
+            Some(text) => Some(Prefix::read(text.as_bytes()).map_err(|error| format!("prefix {error}"))?),
+            None => None,
+        };
+        let asn = match self.asn.as_deref() {
+            Some(text) => Some(Asn::read(text.as_bytes()).ok_or_else(|| {
+                format!("asn \"{}\" is no AS number (write AS64496)", show(text.as_bytes(), 64))
+            })?),
+            None => None,
+        };
+        let Some(until) = Day::read(self.until.to_string().as_bytes()) else {
+            return Err(format!("until is a day (such as 2026-12-31), not {}", self.until));
+        };
+        for (key, text) in [("reason", &self.reason), ("by", &self.by)] {
+            if says_nothing(text) {
+                return Err(format!("{key} says nothing (write who decided, and why)"));
+            }
+        }
+        let Self { owner, identifier, feed, reason, by, .. } = self;
+        let names_nothing =
+            owner.is_none() && prefix.is_none() && asn.is_none() && identifier.is_none() && feed.is_none();
+        if names_nothing {
+            return Err(
+                "it names none of owner, prefix, asn, identifier and feed, and would keep back everything"
+                    .to_owned(),
+            );
+        }
+        Ok(Exception { owner, prefix, asn, identifier, feed, reason, by, until })
     }
 }
 

@@ -517,6 +517,7 @@ fn run_while(
         observed: None,
         label: None,
         senders: &Senders::default().in_office(day),
+        exceptions: &[],
         index: &work.index,
         reading: Reading {
             io,

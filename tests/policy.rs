@@ -211,7 +211,7 @@ impl World {
             Decision::Unmatched => "unmatched".to_owned(),
             Decision::Share(_) => lines.join(", "),
             Decision::Hold(hold, _) => format!("{hold}: {}", lines.join(", ")),
-            Decision::ShareWith(_) => format!("all of: {}", lines.join(", ")),
+            Decision::ShareWith(..) => format!("all of: {}", lines.join(", ")),
             Decision::Drop(_) | Decision::Except(_) => panic!("{decision:?} is not for this part"),
         }
     }
@@ -885,7 +885,7 @@ impl Seen {
             Decision::Unmatched => "unmatched",
             Decision::Share(line) => line.rule.as_str(),
             Decision::Hold(hold, _) => hold.as_str(),
-            Decision::ShareWith(_) | Decision::Drop(_) | Decision::Except(_) => "never",
+            Decision::ShareWith(..) | Decision::Drop(_) | Decision::Except(_) => "never",
         };
         *self.0.entry(word).or_default() += 1;
         check_explanations(case, entries, &found);

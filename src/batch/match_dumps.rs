@@ -300,6 +300,7 @@ impl Call<'_> {
             observed: self.observed,
             label: self.request.label.as_deref(),
             senders: &self.senders,
+            exceptions: &self.config.exceptions,
             index: self.index,
             reading: Reading {
                 io: if self.request.mapped { Io::Mmap } else { Io::Read },

@@ -6,8 +6,9 @@ use crate::config::{
     Config, DEFAULT_PATH, Feed, is_feed_name, read_assignment, read_encoding, read_format, read_identifier,
 };
 use crate::index::Index;
-use crate::moment::Moment;
+use crate::moment::{Day, Moment};
 use crate::pipeline::FeedFacts;
+use crate::policy::Exception;
 use crate::register::{Progress, ReadOptions, Register, RegisterError, Report, lint};
 use crate::scan::{Encoding, FormatOptions};
 use crate::spool::{Spool, SpoolOptions, check_groups};
@@ -243,6 +244,27 @@ pub(super) fn keep_inputs(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Fai
     Ok(())
 }
 
+/// Days before its end from which an exception is said to end soon.
+const ENDS_SOON_DAYS: i32 = 30;
+
+/// An exception in a line: what it keeps back, until when, and whether that is soon.
+fn told_exception(exception: &Exception, today: Day) -> String {
+    let Exception { owner, prefix, asn, identifier, feed, reason, by, until } = exception;
+    let prefix = prefix.map(|prefix| prefix.to_string());
+    let asn = asn.map(|asn| asn.to_string());
+    let named =
+        [("owner", owner), ("prefix", &prefix), ("asn", &asn), ("identifier", identifier), ("feed", feed)];
+    let named = named.into_iter().filter_map(|(key, value)| Some(format!("{key} {}", value.as_deref()?)));
+    let left = until.number() - today.number();
+    let ends = match left {
+        ..0 => "ended",
+        0..=ENDS_SOON_DAYS => "ends soon",
+        _ => "ends",
+    };
+    let named = named.collect::<Vec<_>>().join(", ");
+    show(format!("exception: {named}: {ends}, on {until} ({reason}; {by})").as_bytes(), 512)
+}
+
 /// `check-config`: reads the configuration and everything that it names; says what is there.
 pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
     let path = named.unwrap_or(Path::new(DEFAULT_PATH));
@@ -297,6 +319,7 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
         said.push("spool: none, so that match needs --spool, --output or --dry-run".to_owned());
     }
     said.push(format!("feeds: {}", config.feeds.len()));
+    said.extend(config.exceptions.iter().map(|exception| told_exception(exception, now().day())));
     super::output::print_lines(&said)?;
     Ok(0)
 }

@@ -78,7 +78,7 @@ fn recipients(decision: &Decision, decider: &Decider<'_>) -> (bool, Vec<String>)
 /// Who is told at once; nobody of what is held.
 fn told(decision: &Decision, decider: &Decider<'_>) -> Vec<String> {
     match decision {
-        Decision::Share(_) | Decision::ShareWith(_) => ids(decision, decider),
+        Decision::Share(_) | Decision::ShareWith(..) => ids(decision, decider),
         _ => Vec::new(),
     }
 }

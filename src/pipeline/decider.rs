@@ -5,7 +5,7 @@ use crate::alert::{self, Alert, Background, Context, Ids, Merged, Recipient, Rec
 use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
-use crate::policy::{Case, Copies, Decision, Evidence, Hold, InOffice, Line, Tlp, decide};
+use crate::policy::{Case, Copies, Decision, Evidence, Exception, Hold, InOffice, Line, Tlp, decide};
 use crate::scan::{Finding, Subject};
 use crate::spool;
 use crate::text::with_host;
@@ -21,6 +21,29 @@ pub(super) struct Decider<'a> {
     pub(super) observed: Option<Moment>,
     /// Who else is told, of what may be told to others.
     pub(super) copies: Copies,
+    /// What is kept back in this run.
+    pub(super) exceptions: Vec<Excepted<'a>>,
+}
+
+/// An exception in force, and whom it is about, if about anybody.
+pub(super) struct Excepted<'a> {
+    exception: &'a Exception,
+    organisation: Option<OwnerIx>,
+}
+
+impl<'a> Excepted<'a> {
+    /// Those of a feed and day; one about an owner that the index does not have fits nothing.
+    pub(super) fn in_force(all: &'a [Exception], feed: &str, run_time: Moment, index: &Index) -> Vec<Self> {
+        let in_force = all.iter().filter(|exception| exception.is_in_force(feed, run_time.day()));
+        let found = in_force.filter_map(|exception| {
+            let owner = exception.owner.as_deref().map(|id| index.owner_of_id(id));
+            match owner {
+                None => Some(Self { exception, organisation: None }),
+                Some(owner) => Some(Self { exception, organisation: Some(index.organisation(owner?)) }),
+            }
+        });
+        found.collect()
+    }
 }
 
 /// The registrations that speak about a finding, by what they are found by.
@@ -102,7 +125,37 @@ impl Decider<'_> {
             has_identifier: finding.identifier.is_some(),
             copies: self.copies(finding),
         };
-        decide(&case, self.index)
+        self.keep_back(decide(&case, self.index), finding)
+    }
+
+    /// What an exception keeps back. Held lines are kept back only all together: what a person must decide stays whole.
+    fn keep_back(&self, decision: Decision, finding: &Finding<'_>) -> Decision {
+        let identifier = finding.identifier.as_deref();
+        let fitting: Vec<&Excepted<'_>> = self
+            .exceptions
+            .iter()
+            .filter(|it| it.exception.fits(finding.subject, finding.asn, identifier))
+            .collect();
+        if fitting.is_empty() {
+            return decision;
+        }
+        let is_kept_back = |line: &Line| {
+            let organisation = self.index.organisation(line.owner);
+            fitting.iter().any(|it| it.organisation.is_none_or(|excepted| excepted == organisation))
+        };
+        match decision {
+            decision if decision.lines().is_empty() => decision,
+            decision if decision.lines().iter().all(is_kept_back) => {
+                Decision::Except(decision.lines().to_vec())
+            }
+            Decision::ShareWith(mut lines, _) => {
+                let all = lines.len();
+                lines.retain(|line| !is_kept_back(line));
+                let kept_back = (all - lines.len()) as u64;
+                Decision::ShareWith(lines, kept_back)
+            }
+            decision => decision,
+        }
     }
 
     /// The registrations that speak about a finding.

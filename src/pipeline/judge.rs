@@ -96,12 +96,15 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
             match decision {
                 Decision::Unmatched => {}
                 Decision::Share(line) => push(line.owner.0, 0),
-                Decision::ShareWith(lines) => lines.iter().for_each(|line| push(line.owner.0, 0)),
+                Decision::ShareWith(lines, excepted) => {
+                    lines.iter().for_each(|line| push(line.owner.0, 0));
+                    batch.books.excepted += excepted;
+                }
                 Decision::Hold(reason, lines) => {
                     lines.iter().for_each(|line| push(line.owner.0, 1 + reason as u8))
                 }
                 Decision::Drop(_) => batch.books.dropped += 1,
-                Decision::Except(_) => batch.books.excepted += 1,
+                Decision::Except(lines) => batch.books.excepted += lines.len() as u64,
             }
         }
         let left_out = batch.books.dropped + batch.books.excepted - left_out_before;

@@ -30,7 +30,7 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{Copies, InOffice, Tlp};
+use crate::policy::{Copies, Exception, InOffice, Tlp};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -57,6 +57,8 @@ pub struct Job<'a> {
     pub label: Option<&'a str>,
     /// Who warns at the run time.
     pub senders: &'a InOffice,
+    /// What the operator keeps back.
+    pub exceptions: &'a [Exception],
     /// The register, compiled.
     pub index: &'a Index,
     /// How bytes are read.

@@ -112,7 +112,7 @@ impl Judge for FirstAlerts<'_> {
             for finding in &findings {
                 let (lines, hold) = match self.decider.decide(finding) {
                     Decision::Share(line) => (vec![line], None),
-                    Decision::ShareWith(lines) => (lines, None),
+                    Decision::ShareWith(lines, _) => (lines, None),
                     Decision::Hold(reason, lines) => (lines, Some(reason)),
                     _ => continue,
                 };

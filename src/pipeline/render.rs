@@ -235,7 +235,7 @@ impl Work<'_> {
             Some((line, reason)) => (line, Some(reason)),
             None => match self.decider.decide(&finding) {
                 Decision::Share(line) if owned(&line) => (line, None),
-                Decision::ShareWith(lines) => {
+                Decision::ShareWith(lines, _) => {
                     (*lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?, None)
                 }
                 Decision::Hold(reason, lines) => {

@@ -1,7 +1,7 @@
 //! The steps of one run.
 
 use super::correct::{Changes, Correcting, Lost, Restriction, add, listed};
-use super::decider::Decider;
+use super::decider::{Decider, Excepted};
 use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
 use super::report::{RunReport, State};
@@ -328,6 +328,7 @@ fn decider_of<'d, 'j: 'd>(
         run_time: job.run_time,
         observed,
         copies: facts.copies,
+        exceptions: Excepted::in_force(job.exceptions, &report.feed, job.run_time, job.index),
     }
 }
 

@@ -44,7 +44,7 @@ pub fn decide<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
         decision if !inside.is_empty() => Decision::Hold(Hold::Prefix, [decision.lines(), &inside].concat()),
         Decision::Share(line) if case.copies != Copies::default() => {
             let lines = case.copies.lines(line, case.evidence, case.days(), owners);
-            if lines == [line] { Decision::Share(line) } else { Decision::ShareWith(lines) }
+            if lines == [line] { Decision::Share(line) } else { Decision::ShareWith(lines, 0) }
         }
         decision => decision,
     }

@@ -11,14 +11,14 @@ pub enum Decision {
     Unmatched,
     /// The recipient is told.
     Share(Line),
-    /// Several are told, or others instead of the recipient: one line each.
-    ShareWith(Vec<Line>),
+    /// Several are told, or others instead of the recipient: one line each, and how many more an exception keeps back.
+    ShareWith(Vec<Line>, u64),
     /// A person decides; at least one line, the one that would have been told first.
     Hold(Hold, Vec<Line>),
     /// Policy drops it (assessment); counted.
     Drop(Line),
-    /// An exception applies; counted.
-    Except(Line),
+    /// An exception applies to all of these; counted.
+    Except(Vec<Line>),
 }
 
 impl Decision {
@@ -26,8 +26,9 @@ impl Decision {
     pub fn lines(&self) -> &[Line] {
         match self {
             Self::Unmatched => &[],
-            Self::Share(line) | Self::Drop(line) | Self::Except(line) => std::slice::from_ref(line),
-            Self::ShareWith(lines) | Self::Hold(_, lines) => lines,
+            Self::Share(line) | Self::Drop(line) => std::slice::from_ref(line),
+            Self::Except(lines) => lines,
+            Self::ShareWith(lines, _) | Self::Hold(_, lines) => lines,
         }
     }
 }

@@ -6,12 +6,13 @@
 //! [`explain`] gives a reason for each registration, and cannot disagree with [`choose`]: it asks it.
 //!
 //! Nothing here reads a clock, a file or an index beyond the few questions of [`Owners`]. TLP labels are read and written, and
-//! not yet judged; assessments and exceptions have their reasons here and no rule yet.
+//! not yet judged; assessments have their reasons here and no rule yet. An [`Exception`] is what an operator keeps back.
 
 mod choose;
 mod copies;
 mod decide;
 mod decision;
+mod exception;
 mod sender;
 mod tlp;
 
@@ -19,5 +20,6 @@ pub use choose::{Evidence, Explanation, Outcome, Owners, Reason, choose, explain
 pub use copies::{Copies, LinkMode, Notify};
 pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Decision, Hold, Line, Rule};
+pub use exception::Exception;
 pub use sender::{InOffice, Office, SenderName, SenderNameError, Senders};
 pub use tlp::Tlp;

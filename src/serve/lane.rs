@@ -97,6 +97,7 @@ fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
         observed: None,
         label: None,
         senders: &config.senders.in_office(run_time.day()),
+        exceptions: &config.exceptions,
         index,
         reading: Reading {
             io: Io::Mmap,

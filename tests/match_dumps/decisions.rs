@@ -304,3 +304,62 @@ fn a_prefix_with_very_many_owners_inside_is_held_for_each() {
         assert_eq!(work.alerts(&format!("spool/held/{file}")).len(), records, "{owner}");
     }
 }
+
+/// A run of two records under a configuration with these exceptions; what is told, and how many are excepted.
+fn told_with(exceptions: &str, rows: &str) -> (Vec<String>, u64) {
+    let work = Work::new();
+    work.write("dijkwacht.toml", exceptions);
+    work.write("dump.csv", format!("{HEADER}{rows}"));
+    let dump = work.dump("--config dijkwacht.toml --feed night --spool spool dump.csv");
+    let run = dump["run"].as_str().unwrap();
+    let files =
+        work.files(&format!("spool/new/{run}")).into_iter().chain(work.files(&format!("spool/held/{run}")));
+    let told = files.filter(|file| file.ends_with(".jsonl")).collect();
+    (told, dump["excepted"].as_u64().unwrap())
+}
+
+#[test]
+fn what_is_excepted_is_counted_and_told_to_nobody_until_its_day() {
+    let rows = [row("192.0.2.1"), row("192.0.2.16")].concat();
+    let check = |named: &str, until: &str, expected: &[&str], excepted: u64| {
+        let exception = format!(
+            "[[exceptions]]\n{named}\nreason = \"its own scanner\"\nby = \"A. Analyst\"\nuntil = {until}\n"
+        );
+        let (told, counted) = told_with(&exception, &rows);
+        assert_eq!(
+            (told, counted),
+            (expected.iter().map(|file| (*file).to_owned()).collect(), excepted),
+            "{named}"
+        );
+    };
+    let (isp, school) = ("ncsc/isp.jsonl", "ncsc/school.jsonl");
+    check("owner = \"SCHOOL\"", "2026-11-22", &[isp], 1);
+    check("owner = \"school\"", "2026-11-21", &[isp, school], 0);
+    check("owner = \"nobody\"", "2026-12-31", &[isp, school], 0);
+    check("prefix = \"192.0.2.0/24\"", "2026-12-31", &[], 2);
+    check("identifier = \"OPEN-RDP\"\nfeed = \"night\"", "2026-12-31", &[], 2);
+    check("feed = \"other\"", "2026-12-31", &[isp, school], 0);
+    check("asn = \"AS64496\"", "2026-12-31", &[isp, school], 0);
+}
+
+#[test]
+fn an_exception_says_why_by_whom_and_until_when_and_names_something() {
+    let work = Work::new();
+    let check = |text: &str, said: &str| {
+        work.write("dijkwacht.toml", format!("[[exceptions]]\n{text}\n"));
+        work.run("check-config --config dijkwacht.toml").check(78, &[said]);
+    };
+    check("owner = \"school\"\nby = \"x\"\nuntil = 2026-12-31", "reason");
+    check("owner = \"school\"\nreason = \"-\"\nby = \"x\"\nuntil = 2026-12-31", "reason says nothing");
+    check("owner = \"school\"\nreason = \"x\"\nuntil = 2026-12-31", "by");
+    check("owner = \"school\"\nreason = \"x\"\nby = \"x\"", "until");
+    check("reason = \"x\"\nby = \"x\"\nuntil = 2026-12-31", "would keep back everything");
+    check("prefix = \"192.0.2.1/24\"\nreason = \"x\"\nby = \"x\"\nuntil = 2026-12-31", "192.0.2.0/24");
+    work.write(
+        "dijkwacht.toml",
+        "[[exceptions]]\nowner = \"school\"\nreason = \"x\"\nby = \"y\"\nuntil = 2020-12-31\n",
+    );
+    let done = work.run("check-config --config dijkwacht.toml");
+    done.check(0, &[]);
+    assert!(done.out.contains("exception: owner school: ended, on 2020-12-31 (x; y)"), "{}", done.out);
+}
