@@ -219,6 +219,13 @@ impl<'i> Finder<'i> {
     #[inline]
     #[must_use]
     pub fn holds_name(&self, host: &str) -> bool {
+        self.names.holds(host.as_bytes())
+    }
+
+    /// As [`holds_name`](Self::holds_name), of bytes, which need not be a name.
+    #[inline]
+    #[must_use]
+    pub fn holds_name_bytes(&self, host: &[u8]) -> bool {
         self.names.holds(host)
     }
 

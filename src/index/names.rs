@@ -112,22 +112,27 @@ impl<'i> Names<'i> {
 
     /// Whether a registered domain holds the name, which is in canonical form.
     #[inline]
-    pub(super) fn holds(&self, host: &str) -> bool {
+    pub(super) fn holds(&self, host: &[u8]) -> bool {
         self.has_domains() && self.endings(host).next().is_some()
     }
 
     /// The first registration of each registered domain that the name ends in, shortest first.
-    fn endings<'n>(&self, host: &'n str) -> impl Iterator<Item = (u32, u8)> + use<'i, 'n> {
+    #[inline]
+    fn endings<'n>(&self, host: &'n [u8]) -> impl Iterator<Item = (u32, u8)> + use<'i, 'n> {
         let names = *self;
         let mut hash = Hash::default();
-        let mut labels = host.rsplit('.');
-        let mut bytes = 0;
+        // Where the labels begin that were read.
+        let mut start = host.len() + 1;
         std::iter::from_fn(move || {
-            for label in labels.by_ref() {
-                hash = hash.add(label.as_bytes());
-                bytes += label.len() + usize::from(bytes > 0);
-                if let Some(first) = names.find(hash.finish(), &host[host.len() - bytes..]) {
-                    return Some((first, bytes as u8));
+            while start > 0 {
+                let end = start - 1;
+                start = end;
+                while start > 0 && host[start - 1] != b'.' {
+                    start -= 1;
+                }
+                hash = hash.add(&host[start..end]);
+                if let Some(first) = names.find(hash.finish(), &host[start..]) {
+                    return Some((first, (host.len() - start) as u8));
                 }
             }
             None
@@ -136,13 +141,13 @@ impl<'i> Names<'i> {
 
     /// The first registration of a domain.
     #[inline]
-    fn find(&self, hash: u64, domain: &str) -> Option<u32> {
+    fn find(&self, hash: u64, domain: &[u8]) -> Option<u32> {
         let mask = self.table.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
         loop {
             let found = self.table.get(at)?.get();
             let first = (found as u32).checked_sub(1)?;
-            if found == place(hash, first) && self.domain(first) == domain {
+            if found == place(hash, first) && self.domain(first).as_bytes() == domain {
                 return Some(first);
             }
             at = (at + 1) & mask;
@@ -159,7 +164,7 @@ impl<'i> Names<'i> {
             return Vec::new();
         }
         let mut claims = Vec::new();
-        for (first, bytes) in self.endings(host) {
+        for (first, bytes) in self.endings(host.as_bytes()) {
             let of = self.domains[first as usize].key;
             let rows = self.domains[first as usize..].iter().zip(first..);
             let rows = rows.take_while(|(row, _)| row.key == of);

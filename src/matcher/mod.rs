@@ -150,8 +150,8 @@ impl Filter for IndexFilter<'_> {
         held || self.may_hold_otherwise(keys) && !keys.subject.is_some_and(Subject::is_special)
     }
 
-    fn may_hold_name(&self, host: &str) -> bool {
-        self.finder.holds_name(host)
+    fn may_hold_name(&self, host: &[u8]) -> bool {
+        self.finder.holds_name_bytes(host)
     }
 
     fn may_hold_v4(&self, addresses: &[u32]) -> u64 {

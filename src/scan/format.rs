@@ -348,8 +348,9 @@ pub trait Filter: Sync {
     /// Whether a registration may be found by these keys; `false` is final.
     fn may_hold(&self, keys: &Keys<'_>) -> bool;
     /// The same for a host name alone, in lower case and without a final dot; text that is none may be given, and is not held.
-    fn may_hold_name(&self, host: &str) -> bool {
-        self.may_hold(&Keys { stated: Some(Cow::Borrowed(host)), ..Keys::default() })
+    fn may_hold_name(&self, host: &[u8]) -> bool {
+        let stated = std::str::from_utf8(host).ok().map(Cow::Borrowed);
+        self.may_hold(&Keys { stated, ..Keys::default() })
     }
     /// The same for a batch of IPv4 addresses, at most 64: bit i of the answer for `addresses[i]`.
     fn may_hold_v4(&self, addresses: &[u32]) -> u64;

@@ -13,6 +13,7 @@ use super::columns::{is_shown_source, read_asn};
 use super::leap::block;
 use super::simd::{BLOCK_BYTES, Marker};
 use super::{Filter, Keys};
+use memchr::memchr;
 use std::ops::Range;
 
 /// Longest host name, from RFC 1035, with a final dot.
@@ -142,7 +143,8 @@ impl Reverse {
     }
 
     fn is_ruled_out(&self, bytes: &[u8], filter: &dyn Filter) -> bool {
-        !self.is_shown || self.names.iter().all(|name| rule_out_name(&bytes[name.clone()], filter))
+        let names = &self.names[..self.count];
+        !self.is_shown || names.iter().all(|name| rule_out_name(&bytes[name.clone()], filter))
     }
 }
 
@@ -150,7 +152,7 @@ impl Reverse {
 #[inline]
 fn plain(bytes: &[u8], cell: Range<usize>) -> Option<Range<usize>> {
     match &bytes[cell.clone()] {
-        [b'"', inside @ .., b'"'] if !inside.contains(&b'"') => Some(cell.start + 1..cell.end - 1),
+        [b'"', inside @ .., b'"'] if memchr(b'"', inside).is_none() => Some(cell.start + 1..cell.end - 1),
         [b'"', ..] => None,
         _ => Some(cell),
     }
@@ -188,7 +190,7 @@ fn rule_out_name(text: &[u8], filter: &dyn Filter) -> bool {
         before = *to;
     }
     let host = host.strip_suffix(b".").unwrap_or(host);
-    is_plain && (host.is_empty() || std::str::from_utf8(host).is_ok_and(|host| !filter.may_hold_name(host)))
+    is_plain && (host.is_empty() || !filter.may_hold_name(host))
 }
 
 fn rule_out_asn(text: &[u8], filter: &dyn Filter) -> bool {
