@@ -26,7 +26,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Every setting with its default and its consequence; `generate config` prints it.
@@ -235,6 +235,11 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Read { path, error } if error.kind() == std::io::ErrorKind::NotFound => write!(
+                f,
+                "{}: there is no such file (name another with --config, or begin one with `dijkwacht generate config`)",
+                path.display()
+            ),
             Self::Read { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Invalid { path, at: Some((line, column)), problem } => {
                 write!(f, "{}:{line}:{column}: {problem}", path.display())
@@ -261,13 +266,41 @@ impl Config {
             invalid(error.span().map(|span| line_and_column(text, span.start)), explain(error.message()))
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
-        written.check(base).map_err(|problem| invalid(None, problem))
+        written.check(base).map_err(|Wrong { keys, problem }| invalid(find_value(text, &keys), problem))
     }
 
     /// What is said about a feed.
     pub fn feed(&self, name: &str) -> Feed {
         self.feeds.get(name).cloned().unwrap_or_default()
     }
+}
+
+/// A value that cannot be used.
+struct Wrong {
+    /// The keys that lead to it, from the outermost; the last may be missing in the file.
+    keys: Vec<String>,
+    /// What is wrong with it, and the remedy.
+    problem: String,
+}
+
+impl Wrong {
+    fn at(keys: &[&str]) -> impl Fn(String) -> Self {
+        move |problem| Self { keys: keys.iter().map(|&key| key.to_owned()).collect(), problem }
+    }
+}
+
+/// Where a value stands, or the innermost table that would hold it.
+fn find_value(text: &str, keys: &[String]) -> Option<(usize, usize)> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let (mut table, mut at) = (Some(document.get_ref()), None);
+    for key in keys {
+        let Some((name, value)) = table.and_then(|table| table.get_key_value(key.as_str())) else { break };
+        // A table's own span is that of its header; a value is pointed at itself.
+        let is_table = value.get_ref().as_table().is_some();
+        at = Some(if is_table { name.span().start } else { value.span().start });
+        table = value.get_ref().as_table();
+    }
+    at.map(|at| line_and_column(text, at))
 }
 
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
@@ -417,18 +450,20 @@ enum WrittenSender {
 }
 
 impl Written {
-    fn check(self, base: &Path) -> Result<Config, String> {
-        let under = |path: PathBuf| base.join(path);
+    fn check(self, base: &Path) -> Result<Config, Wrong> {
+        let under = |path: PathBuf| plain(&base.join(path));
         let limits = Limits::default();
         let intake = self.inbox.check()?;
         if self.register.rebuild && (self.register.index.is_none() || self.register.sources.is_empty()) {
-            return Err("[register] rebuild needs sources, and the index that is built from them".to_owned());
+            let problem =
+                "[register] rebuild needs sources, and the index that is built from them".to_owned();
+            return Err(Wrong::at(&["register", "rebuild"])(problem));
         }
         Ok(Config {
             rebuild: self.register.rebuild,
             intake,
             log: self.log.format,
-            overdue: self.held.check()?,
+            overdue: self.held.check().map_err(Wrong::at(&["held"]))?,
             keep_days: self.retention,
             sources: self.register.sources.into_iter().map(under).collect(),
             index: self.register.index.map(under),
@@ -437,11 +472,14 @@ impl Written {
             groups: self.spool.groups.into_iter().map(check_group).collect::<Result<_, _>>()?,
             metrics_listen: self.metrics.listen,
             feeds: self.feeds.into_iter().map(check_feed).collect::<Result<_, _>>()?,
-            senders: check_senders(self.senders)?,
+            senders: check_senders(self.senders).map_err(Wrong::at(&["senders"]))?,
+            copies: self
+                .policy
+                .check()
+                .map_err(|problem| Wrong::at(&["policy"])(format!("[policy]: {problem}")))?,
             exceptions: (self.exceptions.into_iter().map(WrittenException::check))
                 .collect::<Result<_, _>>()
-                .map_err(|problem| format!("[[exceptions]]: {problem}"))?,
-            copies: self.policy.check().map_err(|problem| format!("[policy]: {problem}"))?,
+                .map_err(|problem| Wrong::at(&["exceptions"])(format!("[[exceptions]]: {problem}")))?,
             limits: Limits {
                 record_bytes_max: self.limits.record_bytes_max.unwrap_or(limits.record_bytes_max),
                 decompressed_bytes_max: self
@@ -522,11 +560,11 @@ fn read_link_mode(word: &str) -> Result<LinkMode, String> {
 }
 
 impl WrittenInbox {
-    fn check(&self) -> Result<Intake, String> {
+    fn check(&self) -> Result<Intake, Wrong> {
         let default = Intake::default();
         let within = |key: &str, value: u64, max: u64| match value {
             value if (1..=max).contains(&value) => Ok(value),
-            value => Err(format!("[inbox] {key} is 1 to {max}, not {value}")),
+            value => Err(Wrong::at(&["inbox", key])(format!("[inbox] {key} is 1 to {max}, not {value}"))),
         };
         let rescan_seconds = self.rescan_seconds.unwrap_or(default.rescan_seconds);
         let tries_max = self.tries_max.unwrap_or(default.tries_max);
@@ -541,41 +579,56 @@ impl WrittenInbox {
     }
 }
 
-fn check_group((sender, group): (String, String)) -> Result<(Sender, String), String> {
-    let sender = Sender::read(&sender).map_err(|error| format!("[spool] groups: {error}"))?;
-    Ok((sender, group))
+fn check_group((sender, group): (String, String)) -> Result<(Sender, String), Wrong> {
+    let wrong = |error| Wrong::at(&["spool", "groups", &sender])(format!("[spool] groups: {error}"));
+    let read = Sender::read(&sender).map_err(wrong)?;
+    Ok((read, group))
 }
 
-fn check_feed((name, written): (String, WrittenFeed)) -> Result<(String, Feed), String> {
-    let feed = read_feed(&name, written)
-        .map_err(|problem| format!("[feeds.{}]: {problem}", show(name.as_bytes(), 64)))?;
+fn check_feed((name, written): (String, WrittenFeed)) -> Result<(String, Feed), Wrong> {
+    let feed = read_feed(&name, written)?;
     Ok((name, feed))
 }
 
-fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, String> {
+fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, Wrong> {
+    let of = |keys: &[&str]| {
+        let keys: Vec<String> = ["feeds", name].iter().chain(keys).map(|&key| key.to_owned()).collect();
+        let feed = show(name.as_bytes(), 64);
+        move |problem: String| Wrong { keys, problem: format!("[feeds.{feed}]: {problem}") }
+    };
     if !is_feed_name(name) {
-        return Err("a feed's name is [a-z0-9][a-z0-9_-]{0,63}".to_owned());
+        return Err(of(&[])("a feed's name is [a-z0-9][a-z0-9_-]{0,63}".to_owned()));
     }
     Ok(Feed {
         priority: written.priority,
         label: written.label,
         provider: written.provider,
-        format: written.format.map(|format| read_format(&format)).transpose()?,
+        format: written.format.map(|format| read_format(&format)).transpose().map_err(of(&["format"]))?,
         map: written
             .map
             .iter()
-            .map(|(field, column)| read_assignment(field, column))
+            .map(|(field, column)| read_assignment(field, column).map_err(of(&["map", field])))
             .collect::<Result<_, _>>()?,
-        identifier: written.identifier.map(read_identifier).transpose()?,
-        tlp: written.tlp.map(|text| read_tlp(&text)).transpose()?,
-        classification: check_word("classification", written.classification, is_classification)?,
-        severity: check_word("severity", written.severity, is_severity)?,
-        take: written.take.map_or(Ok(Take::default()), |take| read_take(&take))?,
+        identifier: written.identifier.map(read_identifier).transpose().map_err(of(&["identifier"]))?,
+        tlp: written.tlp.map(|text| read_tlp(&text)).transpose().map_err(of(&["tlp"]))?,
+        classification: check_word(CLASSIFICATION, written.classification, is_classification)
+            .map_err(of(&["classification"]))?,
+        severity: check_word(SEVERITY, written.severity, is_severity).map_err(of(&["severity"]))?,
+        take: written.take.map_or(Ok(Take::default()), |take| read_take(&take)).map_err(of(&["take"]))?,
         finding: written.finding,
-        encoding: written.encoding.map(|encoding| read_encoding(&encoding)).transpose()?,
-        time_style: read_time_style(written.time_format, written.time_zone)?,
-        notify: written.notify.as_deref().map(read_notify).transpose()?,
-        link_mode: written.link_mode.as_deref().map(read_link_mode).transpose()?,
+        encoding: written
+            .encoding
+            .map(|encoding| read_encoding(&encoding))
+            .transpose()
+            .map_err(of(&["encoding"]))?,
+        time_style: read_time_style(written.time_format, written.time_zone).map_err(of(&["time_format"]))?,
+        notify: written.notify.as_deref().map(read_notify).transpose().map_err(of(&["notify"]))?,
+        link_mode: written
+            .link_mode
+            .as_deref()
+            .map(read_link_mode)
+            .transpose()
+            .map_err(of(&["link_mode"]))?,
     })
 }
 
@@ -650,10 +703,42 @@ fn read_tlp(text: &str) -> Result<Tlp, String> {
     })
 }
 
-fn check_word(key: &str, word: Option<String>, is_known: fn(&str) -> bool) -> Result<Option<String>, String> {
+/// A key, and what an operator may write there; IntelMQ knows more.
+type Words = (&'static str, &'static [&'static str]);
+
+const SEVERITY: Words = ("severity", &["critical", "high", "medium", "low", "info", "undefined"]);
+const CLASSIFICATION: Words = (
+    "classification",
+    &[
+        "vulnerable-system",
+        "infected-system",
+        "potentially-unwanted-accessible",
+        "ddos-amplifier",
+        "weak-crypto",
+        "information-disclosure",
+        "system-compromise",
+        "c2-server",
+        "malware-distribution",
+        "phishing",
+        "brute-force",
+        "scanner",
+        "data-leak",
+        "misconfiguration",
+        "other",
+    ],
+);
+
+fn check_word(
+    (key, words): Words,
+    word: Option<String>,
+    is_known: fn(&str) -> bool,
+) -> Result<Option<String>, String> {
     match word {
         Some(word) if !is_known(&word) => {
-            Err(format!("{key} \"{}\" is none of IntelMQ's", show(word.as_bytes(), 64)))
+            let hint = nearest(&word, words.iter().copied());
+            let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+            let (word, words) = (show(word.as_bytes(), 64), words.join(", "));
+            Err(format!("{key} \"{word}\" is none of IntelMQ's (such as {words}{hint})"))
         }
         word => Ok(word),
     }
@@ -688,8 +773,7 @@ fn check_office(written: BTreeMap<String, WrittenSender>) -> Result<Office, Stri
             ("from", WrittenSender::Name(day)) => from = Day::read(day.as_bytes()),
             ("*", WrittenSender::Name(sender)) => all = Some(name(sender)?),
             (key, WrittenSender::Name(sender)) => {
-                let constituency = Constituency::read(key)
-                    .ok_or_else(|| format!("no constituency is called {}", show(key.as_bytes(), 64)))?;
+                let constituency = Constituency::read(key).ok_or_else(|| unknown_constituency(key))?;
                 by.push((constituency, name(sender)?));
             }
             (key, WrittenSender::Day(_)) => return Err(format!("{key} is a sender's name, not a day")),
@@ -697,6 +781,29 @@ fn check_office(written: BTreeMap<String, WrittenSender>) -> Result<Office, Stri
     }
     let from = from.ok_or("from is a day (such as 2026-01-01)")?;
     Ok(Office { from, by, all })
+}
+
+fn unknown_constituency(key: &str) -> String {
+    let all = Constituency::ALL.map(Constituency::as_str).join(", ");
+    format!("no constituency is called {} (there are from, \"*\", {all})", show(key.as_bytes(), 64))
+}
+
+/// The path without `directory/..`, where that directory is no link: as a person would write it.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        let is_plain = out.symlink_metadata().is_ok_and(|found| found.is_dir());
+        match part {
+            Component::ParentDir
+                if is_plain && matches!(out.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                out.pop();
+            }
+            Component::CurDir => {}
+            part => out.push(part),
+        }
+    }
+    if out.as_os_str().is_empty() { path.to_owned() } else { out }
 }
 
 impl Feed {
@@ -729,5 +836,69 @@ impl Feed {
             classification: self.classification,
             severity: self.severity,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text, Path::new("etc/dijkwacht.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_place_and_what_may_stand_there() {
+        for (text, said) in [
+            ("[inbox]\ntries_max = 11\n", "etc/dijkwacht.toml:2:13: [inbox] tries_max is 1 to 10, not 11"),
+            (
+                "[feeds.a]\n\n[feeds.b]\n  tlp = \"purple\"\n",
+                "etc/dijkwacht.toml:4:9: [feeds.b]: tlp is CLEAR, GREEN, AMBER, AMBER+STRICT or RED, not \"purple\"",
+            ),
+            (
+                "feeds.a.format = \"cvs\"\n",
+                "etc/dijkwacht.toml:1:18: [feeds.a]: no format is called cvs (known: ",
+            ),
+            (
+                "[feeds.a]\nseverity = \"hihg\"\n",
+                "critical, high, medium, low, info, undefined; did you mean high?)",
+            ),
+            ("[feeds.a]\nclassification = \"vulnerable\"\n", "did you mean vulnerable-system?)"),
+            (
+                "[feeds.a]\nmap = { address = \"ip\", prot = \"p\" }\n",
+                "etc/dijkwacht.toml:2:32: [feeds.a]: no field is called prot",
+            ),
+            (
+                "\n[feeds.a]\ntime_zone = \"UTC\"\n",
+                "etc/dijkwacht.toml:2:8: [feeds.a]: time_zone needs time_format",
+            ),
+            ("[feeds.A]\n", "etc/dijkwacht.toml:1:8: [feeds.A]: a feed's name is"),
+            (
+                "[[senders]]\nfrom = 2026-01-01\nvitaal = \"ncsc\"\n",
+                "(there are from, \"*\", vital, central-government,",
+            ),
+        ] {
+            let error = error(text);
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_told_without_its_detour_unless_that_leads_through_a_link() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::create_dir_all(path("etc/deep")).unwrap();
+        std::os::unix::fs::symlink(path("etc/deep"), path("link")).unwrap();
+        for (written, told) in [
+            ("etc/../spool", "spool"),
+            ("etc/deep/../../spool", "spool"),
+            ("etc/./spool", "etc/spool"),
+            ("link/../spool", "link/../spool"),
+            ("missing/../spool", "missing/../spool"),
+        ] {
+            assert_eq!(plain(&path(written)), path(told), "{written}");
+        }
+        assert_eq!(plain(Path::new(".")), Path::new("."));
+        assert_eq!(plain(Path::new("../spool")), Path::new("../spool"));
     }
 }

@@ -20,6 +20,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An instant in UTC, to the nanosecond; years 1..=9999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -58,6 +59,12 @@ impl Moment {
     pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
         let fits = (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) && nanos < NANOS_PER_SECOND;
         fits.then_some(Self { seconds, nanos })
+    }
+
+    /// What a clock shows, in whole seconds; years that no clock should show are the nearest that are read.
+    pub fn of_clock(at: SystemTime) -> Self {
+        let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self { seconds: i64::try_from(seconds).unwrap_or(SECONDS_MAX).min(SECONDS_MAX), nanos: 0 }
     }
 
     /// Reads RFC 3339 as [`read_time`] does, or a bare day; no Unix seconds. For what a person types.

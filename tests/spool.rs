@@ -673,7 +673,9 @@ fn a_full_file_system_publishes_nothing_and_leaves_nothing() {
 fn a_group_that_does_not_exist_is_named() {
     let scratch = tempfile::tempdir().unwrap();
     let groups = BTreeMap::from([(Sender::read("ncsc").unwrap(), "no-such-group".to_owned())]);
-    let error = Spool::open(&scratch.path().join("spool"), &SpoolOptions { groups }).unwrap_err();
+    let error =
+        Spool::open(&scratch.path().join("spool"), &SpoolOptions { groups, ..SpoolOptions::default() })
+            .unwrap_err();
     assert!(matches!(&error, SpoolError::UnknownGroup { group, .. } if group == "no-such-group"), "{error}");
     assert!(!scratch.path().join("spool").exists(), "nothing is made before");
 }
@@ -689,7 +691,7 @@ fn a_sender_has_the_group_of_its_own_and_others_that_of_new() {
     std::os::unix::fs::chown(path.join("new"), None, Some(4321)).unwrap();
     fs::set_permissions(path.join("new"), fs::Permissions::from_mode(0o2750)).unwrap();
     let groups = BTreeMap::from([(Sender::read("ncsc").unwrap(), "1234".to_owned())]);
-    let spool = Spool::open(&path, &SpoolOptions { groups }).unwrap();
+    let spool = Spool::open(&path, &SpoolOptions { groups, ..SpoolOptions::default() }).unwrap();
     RUN.publish(&spool).unwrap();
     let run = path.join("new").join(RUN.name());
     for (name, group, mode) in [

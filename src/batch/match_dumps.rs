@@ -454,8 +454,7 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
         let (before, now) = (names(&change.before), names(&change.now));
         lines.push(format!("  changed      {before} -> {now}: {}", change.findings));
     }
-    let rate = report.books.bytes as f64 / 1e6 / report.seconds.max(1e-9);
-    lines.push(format!("  took         {:.3} s, {rate:.0} MB/s", report.seconds));
+    lines.push(format!("  took         {:.3} s{}", report.seconds, speed(report)));
     let is_in_spool = matches!(report.state, State::Published | State::AlreadyPublished);
     if let (true, Some(run), Some(spool)) = (is_in_spool, &report.run, spool) {
         lines.push(format!("  notices in   {}", spool.join("new").join(run).display()));
@@ -469,6 +468,16 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Below this, a run's speed is that of its start and its end.
+const SPEED_SECONDS_MIN: f64 = 0.1;
+
+fn speed(report: &RunReport) -> String {
+    match report.seconds {
+        SPEED_SECONDS_MIN.. => format!(", {:.0} MB/s", report.books.bytes as f64 / 1e6 / report.seconds),
+        _ => String::new(),
+    }
 }
 
 fn books_summary(books: &crate::pipeline::Books) -> Vec<String> {

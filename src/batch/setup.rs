@@ -11,12 +11,12 @@ use crate::pipeline::FeedFacts;
 use crate::policy::Exception;
 use crate::register::{Progress, ReadOptions, Register, RegisterError, Report, lint};
 use crate::scan::{Encoding, FormatOptions};
-use crate::spool::{Spool, SpoolOptions, check_groups};
+use crate::spool::{Spool, SpoolOptions, check_groups, check_writable};
 use crate::text::show;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// Which configuration and register a command uses.
 pub struct Setup {
@@ -206,14 +206,22 @@ pub(super) fn run_time(option: Option<&str>) -> Result<Moment, Failure> {
 
 /// The clock.
 pub(super) fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Moment::from_unix(since.as_secs() as i64, 0).expect("the clock stands between 1970 and 9999")
+    Moment::of_clock(SystemTime::now())
+}
+
+/// A person who waits wants to know for what.
+fn tell_waiting(lock: &Path, up_to: Duration) {
+    note(format_args!(
+        "waiting for {}, which another process holds; for up to {} s",
+        show(lock.as_os_str().as_encoded_bytes(), 4096),
+        up_to.as_secs()
+    ));
 }
 
 /// `--spool`, else the configuration's.
 pub(super) fn open_spool(spool: Option<&Path>, config: &Config) -> Result<Option<Spool>, Failure> {
     let Some(path) = spool.or(config.spool.as_deref()) else { return Ok(None) };
-    let options = SpoolOptions { groups: config.groups.clone() };
+    let options = SpoolOptions { groups: config.groups.clone(), waits: Some(tell_waiting) };
     Spool::open(path, &options).map(Some).map_err(Failure::Spool)
 }
 
@@ -302,15 +310,8 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
         None => {}
     }
     if let Some(spool) = &config.spool {
-        said.push(format!(
-            "spool: {}{}",
-            spool.display(),
-            match spool.metadata() {
-                Ok(found) if !found.is_dir() => " (is no directory: match will refuse it)",
-                Ok(_) => "",
-                Err(_) => " (will be created)",
-            }
-        ));
+        let is_there = check_writable(spool).map_err(Failure::Spool)?;
+        said.push(format!("spool: {}{}", spool.display(), if is_there { "" } else { " (will be created)" }));
     }
     if config.index.is_none() && config.sources.is_empty() {
         said.push("register: none, so that match needs --index or --register".to_owned());

@@ -131,6 +131,13 @@ impl OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Io { path, action, error } if error.kind() == std::io::ErrorKind::NotFound => {
+                write!(
+                    f,
+                    "cannot {action} {}: there is no such file (dijkwacht index build -o FILE SOURCE… makes an index)",
+                    path.display()
+                )
+            }
             Self::Io { path, action, error } => write!(f, "cannot {action} {}: {error}", path.display()),
             Self::NotAFile { path } => {
                 write!(f, "{} is no regular file (name an index file)", path.display())

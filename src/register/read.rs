@@ -77,6 +77,11 @@ pub enum RegisterError {
 impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Io { path, error } if error.kind() == io::ErrorKind::NotFound => write!(
+                f,
+                "cannot read register source {}: there is no such file (a path in the configuration begins where its file is)",
+                path.display()
+            ),
             Self::Io { path, error } => write!(f, "cannot read register source {}: {error}", path.display()),
             Self::Damaged { path, error } => {
                 write!(f, "register source {} is damaged: {error} (fetch it again)", path.display())

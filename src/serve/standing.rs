@@ -113,7 +113,7 @@ impl Standing {
         let sources = config.sources.iter().map(|source| stamp(source)).collect();
         let Loaded { index, built, build_time } = load_index(&config, log)?
             .ok_or_else(|| lacking("[register] names neither an index nor sources: who owns what?"))?;
-        let options = SpoolOptions { groups: config.groups.clone() };
+        let options = SpoolOptions { groups: config.groups.clone(), waits: None };
         let spool = Spool::open(spool, &options).map_err(ServeError::Spool)?;
         Ok(Self { config, index, spool, loaded: SystemTime::now(), built, build_time, sources })
     }

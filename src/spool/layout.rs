@@ -7,6 +7,7 @@ use super::names::{ContentHash, RunName, Sender};
 use crate::moment::Moment;
 use rustix::fs::{Gid, Mode};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -51,12 +52,16 @@ const PROBED: &str = ".probed";
 /// takes seconds.
 const LOCK_WAIT_SECONDS_MAX: u64 = 60;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// A wait of this many pauses is told: a second.
+const LOCK_TRIES_SILENT: u64 = 1000 / LOCK_PAUSE.as_millis() as u64;
 
 /// What an operator may choose about a spool.
 #[derive(Clone, Default, Debug)]
 pub struct SpoolOptions {
     /// The group, by name or number, that a sender's directories are given to; others have the group of `new`.
     pub groups: BTreeMap<Sender, String>,
+    /// Called once when the lock is waited for longer than a second, with its path and how long it will be at most.
+    pub waits: Option<fn(&Path, Duration)>,
 }
 
 /// A spool to publish in: all directories of the layout, open, each checked once.
@@ -71,6 +76,7 @@ pub struct Spool {
     pub(super) held: Directory,
     pub(super) runs: Directory,
     groups: BTreeMap<Sender, Gid>,
+    waits: Option<fn(&Path, Duration)>,
 }
 
 /// The spool's lock, until it is dropped.
@@ -85,11 +91,12 @@ impl Spool {
     pub fn open(path: &Path, options: &SpoolOptions) -> Result<Self, SpoolError> {
         let groups = find_groups(&options.groups)?;
         let root = create_root(path)?;
-        let lock = lock(&root)?;
+        let lock = lock(&root, options.waits)?;
         create_layout(&root)?;
         let [tmp, new, held, runs, cur, done, failed] =
             [TMP, NEW, HELD, RUNS, CUR, DONE, FAILED].map(|name| root.open(name));
-        let spool = Self { tmp: tmp?, new: new?, held: held?, runs: runs?, groups, root };
+        let spool =
+            Self { tmp: tmp?, new: new?, held: held?, runs: runs?, groups, waits: options.waits, root };
         for directory in [&spool.tmp, &spool.held] {
             check_joined(directory, &spool.new)?;
         }
@@ -150,7 +157,7 @@ impl Spool {
 
     /// Takes the spool's lock: around a commit, around recovery, and around making a stage.
     pub(super) fn lock(&self) -> Result<Lock, SpoolError> {
-        lock(&self.root)
+        lock(&self.root, self.waits)
     }
 
     /// The group of its own that a sender's directories get.
@@ -241,10 +248,17 @@ pub(super) fn check_joined(directory: &Directory, other: &Directory) -> Result<(
 }
 
 /// Each lock is an open file of its own: the threads of one process exclude each other too.
-fn lock(root: &Directory) -> Result<Lock, SpoolError> {
+fn lock(root: &Directory, waits: Option<fn(&Path, Duration)>) -> Result<Lock, SpoolError> {
     let file = root.lock_file(LOCK)?;
     let path = root.path().join(LOCK);
-    wait_for(&path, || try_lock(&file).map_err(|errno| SpoolError::system("lock", &path, errno)))?;
+    let tries = Cell::new(0);
+    wait_for(&path, || {
+        if let (LOCK_TRIES_SILENT, Some(tell)) = (tries.get(), waits) {
+            tell(&path, Duration::from_secs(LOCK_WAIT_SECONDS_MAX));
+        }
+        tries.set(tries.get() + 1);
+        try_lock(&file).map_err(|errno| SpoolError::system("lock", &path, errno))
+    })?;
     Ok(Lock(file))
 }
 
@@ -273,6 +287,20 @@ type Found = ((Earlier, Moment), PathBuf);
 /// Whether every group is there; the spool itself is not looked at.
 pub fn check_groups(groups: &BTreeMap<Sender, String>) -> Result<(), SpoolError> {
     find_groups(groups).map(|_| ())
+}
+
+/// Whether a spool that is there can be written in by this process; `false` if none is there. Makes and locks nothing.
+pub fn check_writable(path: &Path) -> Result<bool, SpoolError> {
+    let Some(root) = Directory::find_path(path).map_err(|errno| SpoolError::create(path, errno))? else {
+        return Ok(false);
+    };
+    root.check_writable()?;
+    for name in [TMP, NEW, HELD, RUNS] {
+        if let Some(directory) = root.find(name)? {
+            directory.check_writable()?;
+        }
+    }
+    Ok(true)
 }
 
 /// Groups by name from `/etc/group`; those of other services (LDAP) are given by number.

@@ -92,7 +92,7 @@ pub use error::SpoolError;
 pub use forget::{Forget, Forgotten};
 pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
 pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, Stranger, WorkFile, is_on_its_way};
-pub use layout::{Spool, SpoolOptions, check_groups};
+pub use layout::{Spool, SpoolOptions, check_groups, check_writable};
 pub use manifest::{
     Account, Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts,
     Occasion, PublishedCounts, Recipient, RecipientAccount, RecipientChange, RunFacts,
