@@ -45,7 +45,7 @@ pub(super) struct Board {
     /// The books of all runs published since the start, added up.
     pub(super) books: Books,
     /// What is in the spool, when it was last counted.
-    pub(super) spool: Option<spool::Status>,
+    pub(super) spool: Option<spool::Depths>,
     /// What the notices are decided by.
     pub(super) index: IndexNow,
     /// Reloads since the start.
@@ -190,14 +190,20 @@ pub(super) struct EndedRun {
 }
 
 impl EndedRun {
-    pub(super) fn of(report: &RunReport, dump: &str, feed: &str, lag_seconds: f64) -> Self {
+    pub(super) fn of(
+        report: &RunReport,
+        dump: &str,
+        feed: &str,
+        error: Option<String>,
+        lag_seconds: f64,
+    ) -> Self {
         Self {
             ended: SystemTime::now(),
             feed: feed.to_owned(),
             dump: dump.to_owned(),
             run: report.run.clone(),
             state: report.state,
-            error: report.error.clone(),
+            error,
             books: report.books.clone(),
             seconds: report.seconds,
             lag_seconds,

@@ -10,6 +10,7 @@ use super::queue::{FileId, Noticed, Queue, Size};
 use super::standing::{SourceStamp, Standing};
 use super::verdict::Verdict;
 use super::watch::{Hint, Watch};
+use crate::moment::Moment;
 use crate::pipeline::RunReport;
 use crate::spool::{
     ArrivalKind, ArrivalStamp, CLOSED, FeedName, Inbox, SpoolError, Stranger, Survey, WorkFile,
@@ -478,7 +479,8 @@ impl Desk {
             return Verdict::Again("a bug: the run panicked (please report it with the log)".to_owned());
         };
         let lag_seconds = arrived.elapsed().unwrap_or_default().as_secs_f64();
-        self.shared.observer.run_ended(lane, report, feed, &dump, lag_seconds);
+        let error = report.error.as_deref().map(|error| as_brought(file, error));
+        self.shared.observer.run_ended(lane, report, feed, &dump, error, lag_seconds);
         // Until it is counted again.
         self.unclaimed += u64::from(report.failure.is_none() && report.books.alerts > 0);
         Verdict::of(report)
@@ -537,10 +539,8 @@ impl Desk {
 
     fn fail(&mut self, file: WorkFile, reason: &str, arrived: SystemTime) {
         let (feed, dump) = (file.feed.to_string(), shown_name(&file));
-        // Where it was while we worked on it helps nobody any more.
-        let path = crate::text::show(file.path.as_os_str().as_encoded_bytes(), 4096);
-        let reason = &reason.replace(&path, &format!("{feed}/{dump}"));
-        let failed_at = super::lane::now().id_text();
+        let reason = &as_brought(&file, reason);
+        let failed_at = Moment::of_clock(SystemTime::now()).id_text();
         let text =
             format!("{reason}\n\nfeed: {feed}\ndump: {dump}\nfailed: {failed_at}\ntries: {}\n", file.tries);
         match self.inbox.fail(&file, &text) {
@@ -587,6 +587,12 @@ impl Desk {
         self.is_untold = false;
         self.tell_at = now + TELL_PAUSE;
     }
+}
+
+/// A message with the file's name as who brought it knows it: where it was while we worked on it helps nobody any more.
+fn as_brought(file: &WorkFile, said: &str) -> String {
+    let path = crate::text::show(file.path.as_os_str().as_encoded_bytes(), 4096);
+    said.replace(&path, &format!("{}/{}", file.feed, shown_name(file)))
 }
 
 fn system_time((seconds, nanos): (i64, i64)) -> SystemTime {

@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 /// Characters of a file name in messages.
 const NAME_CHARS_MAX: usize = 255;
@@ -86,7 +86,7 @@ fn work(number: usize, tasks: &Receiver<Task>, stop: &Arc<AtomicBool>, ended: &S
 fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
     let Standing { config, index, spool, .. } = &*task.standing;
     let started = Instant::now();
-    let run_time = task.run_time.unwrap_or_else(now);
+    let run_time = task.run_time.unwrap_or_else(|| Moment::of_clock(SystemTime::now()));
     let feed = task.file.feed.as_str();
     let job = Job {
         input: &Input::Arrived(task.file.path.clone()),
@@ -118,10 +118,4 @@ fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
 /// A file's name, escaped.
 pub(super) fn shown_name(file: &WorkFile) -> String {
     show(file.name.as_bytes(), NAME_CHARS_MAX)
-}
-
-/// The clock, in whole seconds.
-pub(super) fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Moment::from_unix(since.as_secs() as i64, 0).expect("the clock stands between 1970 and 9999")
 }

@@ -11,7 +11,7 @@ use crate::pipeline::{RunReport, State};
 use crate::spool;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 
 /// Tells events.
@@ -61,16 +61,17 @@ impl Observer {
         self.changed.notify_one();
     }
 
-    /// A run ended, well or not. `lag_seconds` is from the dump's arrival until now.
+    /// A run ended, well or not. `error` is why, in words for who brought the dump; `lag_seconds` is from its arrival until now.
     pub(super) fn run_ended(
         &self,
         lane: usize,
         report: &RunReport,
         feed: &str,
         dump: &str,
+        error: Option<String>,
         lag_seconds: f64,
     ) {
-        let ended = EndedRun::of(report, dump, feed, lag_seconds);
+        let ended = EndedRun::of(report, dump, feed, error, lag_seconds);
         self.log_run(&ended);
         let mut board = self.board();
         let running = board.running[lane].take();
@@ -172,7 +173,7 @@ impl Observer {
         self.metrics.spool_is(depths);
         // Here because the spool is looked at again and again, whether anybody scrapes or not.
         self.metrics.run_upkeep();
-        self.board().spool = Some(depths.status);
+        self.board().spool = Some(*depths);
     }
 
     /// Dumps are taken from now on, or not.
@@ -257,9 +258,8 @@ impl Observer {
 /// A configuration and an index were put in place.
 fn metrics_of_standing(metrics: &Registry, standing: &Standing, now: SystemTime) {
     let feeds: Vec<&str> = standing.config.feeds.keys().map(String::as_str).collect();
-    let today = Moment::from_unix(unix_seconds(now), 0).map(Moment::day);
-    let senders = today.map(|day| standing.config.senders.in_office(day));
-    let senders = senders.iter().flat_map(|senders| senders.all()).map(|sender| sender.as_str());
+    let senders = standing.config.senders.in_office(Moment::of_clock(now).day());
+    let senders = senders.all().into_iter().map(|sender| sender.as_str());
     metrics.register_feeds(&feeds, &senders.collect::<Vec<_>>());
     metrics.index_is(&standing.index.counts(), standing.built, standing.build_time);
     metrics.reload_ended(Reloaded::Config, true, now);
@@ -274,10 +274,6 @@ fn at_fault(error: &ServeError) -> Reloaded {
         }
         _ => Reloaded::Config,
     }
-}
-
-fn unix_seconds(at: SystemTime) -> i64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn index_now(standing: &Standing) -> IndexNow {

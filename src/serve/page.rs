@@ -7,12 +7,14 @@ use super::board::{Board, EndedRun, Intake, Running};
 use super::snapshot::{Pace, bytes, duration, seconds_since, state, why};
 use crate::pipeline::State;
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Seconds between two renderings by the browser.
 const REFRESH_SECONDS: u32 = 10;
 /// Runs shown.
 const RUNS_SHOWN_MAX: usize = 25;
+/// Feeds of the queue that are named.
+const FEEDS_SHOWN_MAX: usize = 5;
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5d6672;--line:#e2e5ea;--good:#1a7f4b;--busy:#1f62c9;--warn:#a15c00;--bad:#c02b2b}
@@ -111,44 +113,76 @@ fn push_run(out: &mut String, running: &Running, now: SystemTime) {
 }
 
 fn push_tiles(out: &mut String, board: &Board, now: SystemTime) {
+    let since = |at: Option<SystemTime>| {
+        at.map(|at| format!(", oldest {}", unbroken(&duration(seconds_since(at, now))))).unwrap_or_default()
+    };
+    out.push_str("<div class=tiles>");
+    push_waiting(out, board, since(board.queue.oldest));
+    let more = format!(
+        "published; {}, {} seen before, {} retries",
+        alarming(board.failed, "failed"),
+        grouped(board.already_published),
+        grouped(board.retries)
+    );
+    push_tile(out, "Runs", &grouped(board.published), &more, "");
+    let books = &board.books;
+    let more =
+        format!("in {} of {}", counted(books.matched, "match", "es"), counted(books.records, "record", "s"));
+    push_tile(out, "Alerts", &grouped(books.alerts), &more, "");
+    if let Some(spool) = board.spool {
+        let unix =
+            |seconds: Option<i64>| seconds.map(|at| UNIX_EPOCH + Duration::from_secs(at.max(0) as u64));
+        let held = format!(
+            "{} with held alerts{}",
+            plural(spool.held.count, "run", "s"),
+            since(unix(spool.held.oldest))
+        );
+        push_tile(
+            out,
+            "For a person",
+            &grouped(spool.held.count),
+            &held,
+            if spool.held.count > 0 { "warn" } else { "" },
+        );
+        let status = spool.status;
+        let more = format!(
+            "{}{}; {} being sent, {}",
+            plural(status.unclaimed, "claim", "s"),
+            since(unix(spool.unclaimed.oldest)),
+            grouped(status.cur),
+            alarming(status.failed, "failed")
+        );
+        push_tile(out, "For mailers", &grouped(status.unclaimed), &more, "");
+    }
+    let index = &board.index;
+    let more = format!(
+        "{}, {}",
+        counted(index.owners, "owner", "s"),
+        counted(index.registrations, "registration", "s")
+    );
+    push_tile(out, "Index age", &duration(seconds_since(index.built, now)), &more, "");
+    out.push_str("</div>");
+}
+
+fn push_waiting(out: &mut String, board: &Board, oldest: String) {
     let queue = &board.queue;
-    let oldest =
-        queue.oldest.map(|at| format!(", oldest {}", duration(seconds_since(at, now)))).unwrap_or_default();
     let unready =
         if queue.unready > 0 { format!(", {} not whole yet", grouped(queue.unready)) } else { String::new() };
     let again =
         if queue.again > 0 { format!(", {} to be tried again", grouped(queue.again)) } else { String::new() };
-    out.push_str("<div class=tiles>");
-    push_tile(
-        out,
-        "Waiting",
-        &grouped(queue.ready),
-        &format!("{}{oldest}{unready}{again}", bytes(queue.bytes)),
-        "",
-    );
-    let runs =
-        format!("{} seen before, {} retries", grouped(board.already_published), grouped(board.retries));
-    push_tile(out, "Published", &grouped(board.published), &runs, "");
-    let class = if board.failed > 0 { "bad" } else { "" };
-    push_tile(out, "Failed", &grouped(board.failed), "dumps, since the start", class);
-    push_tile(
-        out,
-        "Alerts",
-        &grouped(board.books.alerts),
-        &format!("{} held, {} records", grouped(board.books.held), grouped(board.books.records)),
-        "",
-    );
-    if let Some(spool) = board.spool {
-        let more = format!(
-            "claims; {} being sent, {} failed, {} runs with holds",
-            spool.cur, spool.failed, spool.held
-        );
-        push_tile(out, "For mailers", &grouped(spool.unclaimed), &more, "");
+    let mut feeds: Vec<(&String, &u64)> = queue.by_feed.iter().collect();
+    feeds.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
+    let mut by_feed: Vec<String> = feeds
+        .iter()
+        .take(FEEDS_SHOWN_MAX)
+        .map(|(name, count)| format!("{} {}", Escaped(name), grouped(**count)))
+        .collect();
+    if feeds.len() > FEEDS_SHOWN_MAX {
+        by_feed.push(format!("and {} more feeds", feeds.len() - FEEDS_SHOWN_MAX));
     }
-    let index = &board.index;
-    let more = format!("{} owners, {} registrations", grouped(index.owners), grouped(index.registrations));
-    push_tile(out, "Index age", &duration(seconds_since(index.built, now)), &more, "");
-    out.push_str("</div>");
+    let by_feed = if by_feed.is_empty() { String::new() } else { format!("<br>{}", by_feed.join(", ")) };
+    let more = format!("{}{oldest}{unready}{again}{by_feed}", unbroken(&bytes(queue.bytes)));
+    push_tile(out, "Waiting", &grouped(queue.ready), &more, "");
 }
 
 fn push_tile(out: &mut String, title: &str, value: &str, more: &str, class: &str) {
@@ -216,22 +250,56 @@ fn push_ended(out: &mut String, ended: &EndedRun, now: SystemTime) {
             push(
                 out,
                 format_args!(
-                    " · {}</span><span class=more><b>{}</b> records, <b>{}</b> matched, <b>{}</b> alerts for <b>{}</b> owners",
+                    " · {}</span><span class=more><b>{}</b> {}, <b>{}</b> matched, <b>{}</b> {} for <b>{}</b> {}",
                     bytes(books.bytes),
                     grouped(books.records),
+                    plural(books.records, "record", "s"),
                     grouped(books.matched),
                     grouped(books.alerts),
+                    plural(books.alerts, "alert", "s"),
                     grouped(books.owners),
+                    plural(books.owners, "owner", "s"),
                 ),
             );
-            for (count, word, class) in [(books.held, "held", "warn"), (books.rejected, "rejected", "warn")] {
+            let reasons = |counts: &mut dyn Iterator<Item = (&'static str, u64)>| {
+                let some: Vec<&str> =
+                    counts.filter(|(_, count)| *count > 0).map(|(reason, _)| reason).collect();
+                some.join(", ")
+            };
+            for (count, word, why) in [
+                (books.held, "held", reasons(&mut books.held_by.iter())),
+                (books.rejected, "rejected", reasons(&mut books.rejected_by.iter())),
+            ] {
                 if count > 0 {
-                    push(out, format_args!(", <span class={class}><b>{}</b> {word}</span>", grouped(count)));
+                    push(
+                        out,
+                        format_args!(", <span class=warn><b>{}</b> {word} ({why})</span>", grouped(count)),
+                    );
                 }
             }
             out.push_str("</span></li>");
         }
     }
+}
+
+/// A number that none of is good, in red where there is any.
+fn alarming(count: u64, word: &str) -> String {
+    let class = if count > 0 { "bad" } else { "soft" };
+    format!("<span class={class}>{} {word}</span>", grouped(count))
+}
+
+/// With spaces that do not break.
+fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
+/// `1 claim`, `2 claims`.
+fn counted(count: u64, word: &str, ending: &str) -> String {
+    format!("{} {}", grouped(count), plural(count, word, ending))
+}
+
+fn plural(count: u64, word: &str, ending: &str) -> String {
+    format!("{word}{}", if count == 1 { "" } else { ending })
 }
 
 /// `1 234 567`, with spaces that do not break.

@@ -53,8 +53,8 @@ pub(super) fn json(board: &Board, now: SystemTime) -> Value {
         "feeds": feeds,
         "recent": board.recent.iter().map(|ended| ended_json(ended, unix(ended.ended))).collect::<Vec<_>>(),
         "problems": problems,
-        "spool": board.spool,
-        "unclaimed": board.spool.map(|spool| spool.unclaimed),
+        "spool": board.spool.map(|spool| spool.status),
+        "unclaimed": board.spool.map(|spool| spool.status.unclaimed),
         "index": {
             "id": board.index.id,
             "owners": board.index.owners,
