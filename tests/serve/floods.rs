@@ -10,6 +10,7 @@
 //! | `SERVE_UNREAD` | 200 | dumps while no mailer runs |
 //! | `SERVE_TRICKLE_SECONDS` | 20 | a dump each second |
 //! | `SERVE_SOAK_SECONDS` | 30 | of everything: formats, bad dumps, reloads, mailers, prunes, pages |
+//! | `SERVE_SOAK_TURN_MILLIS` | 250 | between two of its dumps |
 //! | `SERVE_SEED` | random | of the moments |
 
 use crate::daemon::{Place, RUN_TIME, dump, long_dump};
