@@ -1,9 +1,9 @@
-//! `index build|info|verify|diff`.
+//! `index build|info|verify`.
 
 use super::failure::Failure;
 use super::output::{note, print_json, print_lines};
 use super::setup::{keep_inputs, now, read_register};
-use crate::index::{ChangeKind, Coverage, Difference, Index};
+use crate::index::{Coverage, Index};
 use crate::register::{Register, Report, Scope, lint};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -153,83 +153,4 @@ pub fn index_verify(file: &Path) -> Result<u8, Failure> {
     })?;
     print_lines(&[format!("{}: correct, id {}", file.display(), id_text(&index))])?;
     Ok(0)
-}
-
-/// `index diff`: which address space changes owner; 1 if any does.
-pub fn index_diff(old: &Path, new: &Path, as_json: bool) -> Result<u8, Failure> {
-    let old = Index::open(old).map_err(Failure::Open)?;
-    let new = Index::open(new).map_err(Failure::Open)?;
-    let difference = Difference::between(&old, &new);
-    if as_json {
-        print_difference_json(&old, &new, &difference)?;
-    } else {
-        print_difference(&old, &new, &difference)?;
-    }
-    Ok(u8::from(!difference.is_none()))
-}
-
-fn kind_word(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Gained => "gained",
-        ChangeKind::Lost => "lost",
-        ChangeKind::Changed => "changed",
-    }
-}
-
-fn print_difference(old: &Index, new: &Index, difference: &Difference) -> Result<(), Failure> {
-    if difference.is_none() {
-        return print_lines(&["no differences"]);
-    }
-    let space = |name: &str, set: &Coverage| {
-        format!(
-            "{name:<9} {} IPv4 addresses, {:.3e} IPv6 addresses",
-            set.ipv4_addresses(),
-            set.ipv6_addresses() as f64
-        )
-    };
-    let mut lines = vec![
-        space("gained", &difference.gained),
-        space("lost", &difference.lost),
-        space("changed", &difference.changed),
-        format!(
-            "registrations: {} added, {} removed",
-            difference.registrations_added, difference.registrations_removed
-        ),
-    ];
-    for (what, owners) in [
-        ("added", &difference.owners_added),
-        ("removed", &difference.owners_removed),
-        ("changed", &difference.owners_changed),
-    ] {
-        lines.extend(owners.iter().map(|owner| format!("owner {what}: {owner}")));
-    }
-    for change in &difference.changes {
-        let names = |index: &Index, owners: &[crate::index::OwnerIx]| match owners {
-            [] => "nobody".to_owned(),
-            owners => owners.iter().map(|owner| index.owner(*owner).id).collect::<Vec<_>>().join(", "),
-        };
-        let (before, after) = (names(old, &change.old), names(new, &change.new));
-        lines.push(format!("{} {}: {before} -> {after}", kind_word(change.kind), change.range));
-    }
-    print_lines(&lines)
-}
-
-fn print_difference_json(old: &Index, new: &Index, difference: &Difference) -> Result<(), Failure> {
-    let ids = |index: &Index, owners: &[crate::index::OwnerIx]| -> Vec<String> {
-        owners.iter().map(|owner| index.owner(*owner).id.to_owned()).collect()
-    };
-    let changes: Vec<String> = difference
-        .changes
-        .iter()
-        .map(|change| {
-            json!({
-                "change": kind_word(change.kind),
-                "range": change.range.to_string(),
-                "old": ids(old, &change.old),
-                "new": ids(new, &change.new),
-            })
-            .to_string()
-        })
-        .collect();
-    print_lines(&changes)
 }

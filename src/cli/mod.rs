@@ -214,17 +214,47 @@ enum IndexCommand {
         /// Index
         file: PathBuf,
     },
-    /// Tell which address space changes owner; exit 1 if any does
-    Diff {
-        /// Index before
-        old: PathBuf,
-        /// Index after
-        new: PathBuf,
-        /// Print the differences as JSON lines
-        #[arg(long)]
-        json: bool,
-    },
+    /// Tell which address space changes owner, and which alerts would; exit 1 if anything differs
+    Diff(DiffArgs),
 }
+
+#[derive(Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+struct DiffArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Match this dump with both, and tell which alerts would move, appear or vanish; nothing is published; repeatable
+    #[arg(long = "dump", value_name = "FILE")]
+    dumps: Vec<PathBuf>,
+    /// Feed that the dumps belong to
+    #[arg(long, value_name = "NAME")]
+    feed: Option<String>,
+    /// Format of the dumps, where not by content
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Read a field from this column, or dotted path in JSON; repeatable
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// Text encoding of dumps without a byte order mark
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// The moment that counts as now (RFC 3339 or a day); default: the start
+    #[arg(long, value_name = "TIME")]
+    run_time: Option<String>,
+    /// Print the differences as JSON lines
+    #[arg(long)]
+    json: bool,
+    /// Index before
+    old: PathBuf,
+    /// Index after
+    new: PathBuf,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  dijkwacht index diff owners.dwi next.dwi
+  dijkwacht index diff --dump 2026-11-22-scan_rdp-nl.csv.gz owners.dwi next.dwi
+  dijkwacht index diff --json --feed partner --dump list.csv owners.dwi next.dwi | jq 'select(.of == \"alerts\")'";
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  dijkwacht index build -o owners.dwi curated.csv partners.jsonl")]
@@ -689,7 +719,15 @@ fn run_index(command: IndexCommand) -> Result<u8, Failure> {
         }
         IndexCommand::Info(args) => batch::index_info(&args.file, args.owner.as_deref(), args.json),
         IndexCommand::Verify { file } => batch::index_verify(&file),
-        IndexCommand::Diff { old, new, json } => batch::index_diff(&old, &new, json),
+        IndexCommand::Diff(args) => batch::index_diff(&batch::DiffRequest {
+            config: args.config.config,
+            old: args.old,
+            new: args.new,
+            dumps: args.dumps,
+            reading: reading(args.feed, args.format, args.map, None, args.encoding),
+            run_time: args.run_time,
+            json: args.json,
+        }),
     }
 }
 

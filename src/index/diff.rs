@@ -1,14 +1,13 @@
 //! What changes between two indexes: whose addresses, which owners, which registrations.
 //!
-//! Both are walked at once, interval by interval. Two intervals agree when their lists name the same owners, in the same
-//! order, as the same roles with the same validity.
+//! Both are walked at once, interval by interval ([`each_stretch`]). Two intervals agree when their lists name the same owners, in
+//! the same order, as the same roles with the same validity.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 
 use super::coverage::{Coverage, range_of};
 use super::flatten::Bits;
-use super::{ClaimKey, Index, OwnerIx};
+use super::{ClaimKey, Covering, Index, OwnerIx};
 use crate::moment::Day;
 use crate::net::{Asn, Family, Range};
 use crate::register::Role;
@@ -73,12 +72,11 @@ impl Difference {
         if !difference.ids_differ {
             return difference;
         }
-        let owners = Owners::of(old, new);
+        let owners = BothOwners::of(old, new);
         difference.compare_owners(old, new, &owners);
         difference.compare_registrations(old, new, &owners);
         let mut walk = Walk { old, new, owners: &owners, difference: &mut difference, kinds: HashMap::new() };
-        walk.compare(Family::V4, &old.intervals4(), &new.intervals4());
-        walk.compare(Family::V6, &old.intervals6(), &new.intervals6());
+        each_stretch(old, new, |stretch| walk.take(stretch));
         difference
     }
 
@@ -88,7 +86,7 @@ impl Difference {
         !self.ids_differ
     }
 
-    fn compare_owners(&mut self, old: &Index, new: &Index, owners: &Owners) {
+    fn compare_owners(&mut self, old: &Index, new: &Index, owners: &BothOwners) {
         for owner in new.owners().filter(|&owner| !owners.is_old(owner)) {
             self.owners_added.push(new.owner(owner).id.to_owned());
         }
@@ -104,7 +102,7 @@ impl Difference {
         }
     }
 
-    fn compare_registrations(&mut self, old: &Index, new: &Index, owners: &Owners) {
+    fn compare_registrations(&mut self, old: &Index, new: &Index, owners: &BothOwners) {
         let mut before = registrations(old, |owner| owners.new_of(owner));
         let mut after = registrations(new, Named::New);
         before.sort_unstable();
@@ -130,20 +128,25 @@ impl Difference {
 }
 
 /// An owner of either index, by its position in the new one if it is there.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Named {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Named {
+    /// In the new index, and perhaps in the old one.
     New(OwnerIx),
+    /// In the old index only.
     Old(OwnerIx),
 }
 
-/// Which owners of the old index are in the new one.
-struct Owners {
+/// Which owners of the old index are in the new one: those of the same owner_id, in any case.
+#[derive(Debug)]
+pub struct BothOwners {
     new_of: Vec<Named>,
     is_old: Vec<bool>,
 }
 
-impl Owners {
-    fn of(old: &Index, new: &Index) -> Self {
+impl BothOwners {
+    /// The owners of both.
+    #[must_use]
+    pub fn of(old: &Index, new: &Index) -> Self {
         let mut is_old = vec![false; new.owners().len()];
         let name = |owner| match new.owner_of_id(old.owner(owner).id) {
             Some(now) => {
@@ -156,7 +159,12 @@ impl Owners {
         Self { new_of, is_old }
     }
 
-    fn new_of(&self, old: OwnerIx) -> Named {
+    /// An owner of the old index.
+    ///
+    /// # Panics
+    /// When the position is not from that index.
+    #[must_use]
+    pub fn new_of(&self, old: OwnerIx) -> Named {
         self.new_of[old.0 as usize]
     }
 
@@ -213,34 +221,76 @@ fn registrations<'i>(
     all
 }
 
-/// The walk over the intervals of both.
+/// Addresses that both indexes hold alike all along: by one list of registrations in each, of which one may be empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stretch {
+    /// The addresses.
+    pub range: Range,
+    /// The list of the old index.
+    pub old: ListIx,
+    /// The list of the new index.
+    pub new: ListIx,
+}
+
+/// Position of a list of registrations in an index. Where equal, the registrations are; the converse does not hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ListIx(u32);
+
+impl Index {
+    /// The registrations of a list of this index, in the order of [`Index::covering`].
+    pub fn listed(&self, list: ListIx) -> Covering<'_> {
+        self.finder().list(list.0)
+    }
+}
+
+/// Calls with each stretch that any of the two holds, IPv4 first, in order of address.
+pub fn each_stretch(old: &Index, new: &Index, mut call: impl FnMut(Stretch)) {
+    stretches(Family::V4, &old.intervals4(), &new.intervals4(), &mut call);
+    stretches(Family::V6, &old.intervals6(), &new.intervals6(), &mut call);
+}
+
+fn stretches<K: Bits + Into<u128>>(
+    family: Family,
+    old: &[(K, u32)],
+    new: &[(K, u32)],
+    call: &mut impl FnMut(Stretch),
+) {
+    let mut borders: Vec<K> = old.iter().chain(new).map(|&(first, _)| first).collect();
+    borders.sort_unstable();
+    borders.dedup();
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    let mut heads = (0, 0);
+    for (at, &first) in borders.iter().enumerate() {
+        if let Some(&(_, head)) = old.next_if(|interval| interval.0 == first) {
+            heads.0 = head;
+        }
+        if let Some(&(_, head)) = new.next_if(|interval| interval.0 == first) {
+            heads.1 = head;
+        }
+        let last = borders.get(at + 1).map_or(K::LAST, |next| next.before());
+        if heads != (0, 0)
+            && let Some(range) = range_of(family, first.into(), last.into())
+        {
+            call(Stretch { range, old: ListIx(heads.0), new: ListIx(heads.1) });
+        }
+    }
+}
+
+/// The walk over the stretches of both.
 struct Walk<'i> {
     old: &'i Index,
     new: &'i Index,
-    owners: &'i Owners,
+    owners: &'i BothOwners,
     difference: &'i mut Difference,
     /// By old and new head: what happens, `None` if nothing does. Heads repeat.
     kinds: HashMap<(u32, u32), Option<ChangeKind>>,
 }
 
 impl Walk<'_> {
-    fn compare<K: Bits + Hash + Into<u128>>(&mut self, family: Family, old: &[(K, u32)], new: &[(K, u32)]) {
-        let mut borders: Vec<K> = old.iter().chain(new).map(|&(first, _)| first).collect();
-        borders.sort_unstable();
-        borders.dedup();
-        let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
-        let mut heads = (0, 0);
-        for (at, &first) in borders.iter().enumerate() {
-            if let Some(&(_, head)) = old.next_if(|interval| interval.0 == first) {
-                heads.0 = head;
-            }
-            if let Some(&(_, head)) = new.next_if(|interval| interval.0 == first) {
-                heads.1 = head;
-            }
-            let last = borders.get(at + 1).map_or(K::LAST, |next| next.before());
-            if let Some(kind) = self.kind(heads) {
-                self.push(kind, family, (first.into(), last.into()), heads);
-            }
+    fn take(&mut self, Stretch { range, old, new }: Stretch) {
+        let heads = (old.0, new.0);
+        if let Some(kind) = self.kind(heads) {
+            self.push(kind, range, heads);
         }
     }
 
@@ -263,7 +313,8 @@ impl Walk<'_> {
         })
     }
 
-    fn push(&mut self, kind: ChangeKind, family: Family, ends: (u128, u128), heads: (u32, u32)) {
+    fn push(&mut self, kind: ChangeKind, range: Range, heads: (u32, u32)) {
+        let (family, ends) = (range.family(), (range.first().bits(), range.last().bits()));
         let difference = &mut *self.difference;
         match kind {
             ChangeKind::Gained => &mut difference.gained,
@@ -271,7 +322,6 @@ impl Walk<'_> {
             ChangeKind::Changed => &mut difference.changed,
         }
         .push(family, ends.0, ends.1);
-        let Some(range) = range_of(family, ends.0, ends.1) else { return };
         let (old, new) = (owners_of(self.old, heads.0), owners_of(self.new, heads.1));
         if let Some(last) = difference.changes.last_mut()
             && last.range.last().bits().wrapping_add(1) == ends.0

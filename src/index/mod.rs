@@ -66,7 +66,7 @@ pub use assignments::{Assignment, DutchBlock};
 pub use claim::{Claim, ClaimKey, Registered};
 pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
 pub use coverage::Coverage;
-pub use diff::{Change, ChangeKind, Difference};
+pub use diff::{BothOwners, Change, ChangeKind, Difference, ListIx, Named, Stretch, each_stretch};
 pub use errors::{BuildError, OpenError, WriteError};
 pub use kept::{find_kept, kept_directory, prune_kept};
 pub use layout::{

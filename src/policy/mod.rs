@@ -3,6 +3,7 @@
 //! The recipient is the user of the system, else the owner of the network. [`choose`] answers that for one day; [`decide`]
 //! asks it for the day of the finding and for the day of the run, and holds what a person must see: a finding without a word
 //! for what is wrong, a conflict, an owner that changed. [`Copies`] says who else is told. [`Senders`] says who warns, [`Tlp`] how far the word may go.
+//! [`Impact`] tells whose space becomes another's by a new index, before it is used.
 //! [`explain`] gives a reason for each registration, and cannot disagree with [`choose`]: it asks it.
 //!
 //! Nothing here reads a clock, a file or an index beyond the few questions of [`Owners`]. TLP labels are read and written, and
@@ -13,6 +14,7 @@ mod copies;
 mod decide;
 mod decision;
 mod exception;
+mod impact;
 mod sender;
 mod tlp;
 
@@ -21,5 +23,6 @@ pub use copies::{Copies, LinkMode, Notify};
 pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Decision, Hold, Line, Rule};
 pub use exception::Exception;
+pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose};
 pub use sender::{InOffice, Office, SenderName, SenderNameError, Senders};
 pub use tlp::Tlp;
