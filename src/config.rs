@@ -44,6 +44,8 @@ pub struct Config {
     pub index: Option<PathBuf>,
     /// The index is built again when a source is newer.
     pub rebuild: bool,
+    /// A build that moves more than this share of the space, or of one owner's, needs a person's word.
+    pub change_max: Option<f64>,
     /// Where dumps arrive.
     pub inbox: Option<PathBuf>,
     /// How they are taken in.
@@ -361,6 +363,7 @@ struct WrittenRegister {
     sources: Vec<PathBuf>,
     index: Option<PathBuf>,
     rebuild: bool,
+    change_max: Option<f64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -459,8 +462,12 @@ impl Written {
                 "[register] rebuild needs sources, and the index that is built from them".to_owned();
             return Err(Wrong::at(&["register", "rebuild"])(problem));
         }
+        if let Some(share) = self.register.change_max.filter(|share| !(0.0..=1.0).contains(share)) {
+            return Err(format!("[register] change_max is a share from 0 to 1 (such as 0.05), not {share}"));
+        }
         Ok(Config {
             rebuild: self.register.rebuild,
+            change_max: self.register.change_max,
             intake,
             log: self.log.format,
             overdue: self.held.check().map_err(Wrong::at(&["held"]))?,

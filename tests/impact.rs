@@ -239,3 +239,97 @@ fn the_same_index_has_no_impact_and_a_dump_that_fails_is_told() {
     work.run("index diff --dump - before.dwi now.dwi").check(64, &["not -"]);
     work.run("index diff --format nonsense --dump dump.csv before.dwi now.dwi").check(64, &["nonsense"]);
 }
+
+// ------------------------------------------------------------------------------------------------ how much may move
+
+/// A provider of 256 addresses and 65,536 /64s, in which these are a school's.
+fn register(schools: &[&str]) -> String {
+    let mut rows = String::from(
+        "owner_id,role,network,contact\nisp,network,192.0.2.0/24,a@isp.example\nisp,network,2001:db8::/48,a@isp.example\n",
+    );
+    for network in schools {
+        rows.push_str(&format!("school,user,{network},a@school.example\n"));
+    }
+    rows
+}
+
+const BUILD: &str = "index build --config c.toml -q -o owners.dwi register.csv";
+
+fn build(work: &Work, schools: &[&str], words: &str) -> work::Done {
+    work.write("register.csv", register(schools));
+    work.run(&format!("{BUILD} {words}"))
+}
+
+/// The hash that a refusal names.
+fn hash_of(refusal: &work::Done) -> String {
+    refusal.check(65, &["change_max", "--accept-changes"]);
+    refusal.err.rsplit("--accept-changes ").next().unwrap().chars().take(16).collect()
+}
+
+#[test]
+fn a_build_that_moves_too_much_stops_until_exactly_it_is_accepted() {
+    let work = Work::new();
+    work.write("c.toml", "register.change_max = 0.05\n");
+    build(&work, &["192.0.2.0/28"], "").check(0, &[]);
+    let first = std::fs::read(work.path("owners.dwi")).unwrap();
+    let refusal = build(&work, &["192.0.2.0/28", "192.0.2.128/27"], "");
+    let hash = hash_of(&refusal);
+    refusal.check(
+        65,
+        &["isp gains 0 IPv4 addresses and loses 32 IPv4 addresses (13.3 % of its own)", "school gains 32"],
+    );
+    assert_eq!(std::fs::read(work.path("owners.dwi")).unwrap(), first);
+    // Neither another hash, nor this hash for another change.
+    let wrong = "--accept-changes 0123456789abcdef";
+    assert_eq!(hash_of(&build(&work, &["192.0.2.0/28", "192.0.2.128/27"], wrong)), hash);
+    let other = build(&work, &["192.0.2.0/28", "192.0.2.128/26"], &format!("--accept-changes {hash}"));
+    assert_ne!(hash_of(&other), hash);
+    assert_eq!(std::fs::read(work.path("owners.dwi")).unwrap(), first);
+    build(&work, &["192.0.2.0/28", "192.0.2.128/27"], &format!("--accept-changes {hash}")).check(0, &[]);
+    assert_ne!(std::fs::read(work.path("owners.dwi")).unwrap(), first);
+    // It held for that change only: the way back is another.
+    assert_ne!(hash_of(&build(&work, &["192.0.2.0/28"], &format!("--accept-changes {hash}"))), hash);
+}
+
+#[test]
+fn the_share_counts_in_each_family_for_all_and_for_each_owner() {
+    let work = Work::new();
+    for (change_max, old, new, code) in [
+        // 16 of 256: all and the provider lose as much; the school is new.
+        ("0.0625", &[][..], &["192.0.2.0/28"][..], 0),
+        ("0.0624", &[], &["192.0.2.0/28"], 65),
+        // The school gains as much as it had: a share of 1, whatever the others'.
+        ("0.99", &["192.0.2.0/28"], &["192.0.2.0/27"], 65),
+        ("1.0", &["192.0.2.0/28"], &["192.0.2.0/27"], 0),
+        // Half of IPv6, and nothing of IPv4.
+        ("0.5", &[], &["2001:db8::/49"], 0),
+        ("0.49", &[], &["2001:db8::/49"], 65),
+        // One /64 of 65,536.
+        ("0.0001", &[], &["2001:db8:0:1::/64"], 0),
+        ("0", &[], &["2001:db8:0:1::/64"], 65),
+    ] {
+        work.write("c.toml", "");
+        build(&work, old, "").check(0, &[]);
+        work.write("c.toml", format!("register.change_max = {change_max}\n"));
+        assert_eq!(build(&work, new, "").code, code, "{change_max}: {old:?} to {new:?}");
+        std::fs::remove_file(work.path("owners.dwi")).unwrap();
+    }
+}
+
+#[test]
+fn an_old_index_that_is_missing_or_cannot_be_read_is_no_obstacle() {
+    let work = Work::new();
+    work.write("c.toml", "register.change_max = 0\n");
+    build(&work, &[], "").check(0, &[]);
+    let whole = std::fs::read(work.path("owners.dwi")).unwrap();
+    for bytes in [&b""[..], b"something else", &whole[..whole.len() / 2]] {
+        work.write("owners.dwi", bytes);
+        build(&work, &["192.0.2.0/25"], "").check(0, &[]);
+    }
+    // The same again moves nothing.
+    build(&work, &["192.0.2.0/25"], "").check(0, &[]);
+    for wrong in ["1.5", "-0.1", "nan"] {
+        work.write("c.toml", format!("register.change_max = {wrong}\n"));
+        build(&work, &[], "").check(78, &["change_max"]);
+    }
+}

@@ -3,6 +3,7 @@
 use crate::config::ConfigError;
 use crate::index::{BuildError, OpenError, WriteError};
 use crate::pipeline::RunError;
+use crate::policy::TooMuch;
 use crate::register::RegisterError;
 use crate::scan::{DetectError, SourceErrorKind};
 use crate::spool::SpoolError;
@@ -25,6 +26,8 @@ pub enum Failure {
     Write(WriteError),
     /// The index cannot be used.
     Open(OpenError),
+    /// The index would move more than may move unasked: 65.
+    Moves(TooMuch),
     /// A run.
     Run(RunError),
     /// The spool.
@@ -83,7 +86,7 @@ impl Failure {
             }
             Self::Config(_) => 78,
             Self::Register(error) => register_code(error),
-            Self::Build(_) | Self::Data(_) => 65,
+            Self::Build(_) | Self::Data(_) | Self::Moves(_) => 65,
             Self::Write(error) => io_code(&error.error, 73),
             Self::Open(error) => open_code(error),
             Self::Run(error) => run_code(error),
@@ -187,6 +190,7 @@ impl fmt::Display for Failure {
             Self::Build(error) => error.fmt(f),
             Self::Write(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
+            Self::Moves(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
             Self::Spool(error) => error.fmt(f),
             Self::File { path, wanted: Wanted::Read, error } => {

@@ -2,19 +2,39 @@
 
 use super::failure::Failure;
 use super::output::{note, print_json, print_lines};
-use super::setup::{keep_inputs, now, read_register};
+use super::setup::{keep_inputs, now, read_config, read_register};
 use crate::index::{Coverage, Index};
+use crate::policy::check_change;
 use crate::register::{Register, Report, Scope, lint};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// What `index build` is asked.
+pub struct BuildRequest {
+    /// `--config`, which says how much may move.
+    pub config: Option<PathBuf>,
+    /// `--output`.
+    pub output: PathBuf,
+    /// The register files, in order of precedence.
+    pub sources: Vec<PathBuf>,
+    /// `--keep-going`.
+    pub keep_going: bool,
+    /// `--accept-changes`.
+    pub accept_changes: Option<String>,
+    /// `--quiet`.
+    pub quiet: bool,
+}
+
 /// `index build`: compiles register files into an index; the old one stays if anything is wrong.
-pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: bool) -> Result<u8, Failure> {
+pub fn index_build(request: &BuildRequest) -> Result<u8, Failure> {
+    let BuildRequest { output, sources, keep_going, accept_changes, quiet, .. } = request;
+    let (keep_going, quiet) = (*keep_going, *quiet);
     if output == Path::new("-") {
         return Err(Failure::Usage("an index is written to a file: name one with -o".to_owned()));
     }
     keep_inputs(&[output], &sources.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    let change_max = read_config(request.config.as_deref())?.change_max;
     let started = Instant::now();
     let (register, report) = read_register(sources, keep_going, quiet)?;
     if report.bad_rows > 0 {
@@ -25,6 +45,8 @@ pub fn index_build(output: &Path, sources: &[PathBuf], keep_going: bool, quiet: 
         super::lint::tell(&lint(&register, now().day()));
     }
     let index = Index::build(&register).map_err(Failure::Build)?;
+    check_change(output, &index, now().day(), change_max, accept_changes.as_deref())
+        .map_err(Failure::Moves)?;
     index.write_after(output).map_err(Failure::Write)?;
     let counts = index.counts();
     note(format_args!(

@@ -91,6 +91,7 @@ impl Desk<'_> {
             observed: None,
             label: None,
             senders: &senders,
+            exceptions: &self.config.exceptions,
             index: self.new,
             reading: Reading {
                 io: Io::default(),

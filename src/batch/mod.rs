@@ -24,7 +24,7 @@ mod trace;
 pub use explain::{ExplainRequest, explain};
 pub use failure::Failure;
 pub use held::{DecisionRequest, Goal, HeldBy, HeldPlace, SelectionWords, held_decide, held_list, held_show};
-pub use index::{index_build, index_info, index_verify};
+pub use index::{BuildRequest, index_build, index_info, index_verify};
 pub use index_diff::{DiffRequest, index_diff};
 pub use lint::{LintRequest, register_lint};
 pub use lookup::{LookupRequest, lookup};

@@ -259,12 +259,17 @@ Examples:
 #[derive(Args)]
 #[command(after_help = "Example:\n  dijkwacht index build -o owners.dwi curated.csv partners.jsonl")]
 struct BuildArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Index to write; replaced as a whole
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Count bad rows and go on without them
     #[arg(long)]
     keep_going: bool,
+    /// Build although more moves than [register] change_max: exactly the change that has this hash, as the refusal told it
+    #[arg(long, value_name = "HASH")]
+    accept_changes: Option<String>,
     /// No progress and no lint
     #[arg(long, short)]
     quiet: bool,
@@ -714,9 +719,14 @@ fn reading(
 
 fn run_index(command: IndexCommand) -> Result<u8, Failure> {
     match command {
-        IndexCommand::Build(args) => {
-            batch::index_build(&args.output, &args.sources, args.keep_going, args.quiet)
-        }
+        IndexCommand::Build(args) => batch::index_build(&batch::BuildRequest {
+            config: args.config.config,
+            output: args.output,
+            sources: args.sources,
+            keep_going: args.keep_going,
+            accept_changes: args.accept_changes,
+            quiet: args.quiet,
+        }),
         IndexCommand::Info(args) => batch::index_info(&args.file, args.owner.as_deref(), args.json),
         IndexCommand::Verify { file } => batch::index_verify(&file),
         IndexCommand::Diff(args) => batch::index_diff(&batch::DiffRequest {
@@ -806,6 +816,7 @@ fn serve_failure(error: ServeError) -> Failure {
         ServeError::Build(error) => Failure::Build(error),
         ServeError::Write(error) => Failure::Write(error),
         ServeError::Open(error) => Failure::Open(error),
+        ServeError::Moves(error) => Failure::Moves(error),
         ServeError::Spool(error) => Failure::Spool(error),
         ServeError::Lacking { .. } => Failure::Daemon { said: error.to_string(), code: 78 },
         ServeError::Panicked => Failure::Daemon { said: error.to_string(), code: 70 },

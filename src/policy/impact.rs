@@ -10,6 +10,7 @@ use crate::net::{Family, Range};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
+use std::path::Path;
 
 /// Whom a finding about an address would be told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -213,6 +214,25 @@ impl<'i> Impact<'i> {
             movers: over.iter().take(MOVERS_MAX).map(said).collect(),
             movers_count: over.len(),
         })
+    }
+}
+
+/// As [`Impact::check`], of an index that is to be written over what is at `path`; without a share nothing is compared, and an index
+/// that is missing or cannot be read is no obstacle.
+///
+/// # Errors
+/// When it moves more.
+pub fn check_change(
+    path: &Path,
+    new: &Index,
+    day: Day,
+    share_max: Option<f64>,
+    accepted: Option<&str>,
+) -> Result<(), TooMuch> {
+    let Some(share_max) = share_max else { return Ok(()) };
+    match Index::open(path) {
+        Ok(old) if old.id() != new.id() => Impact::between(&old, new, day).check(share_max, accepted),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -23,6 +23,6 @@ pub use copies::{Copies, LinkMode, Notify};
 pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Decision, Hold, Line, Rule};
 pub use exception::Exception;
-pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose};
+pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose, check_change};
 pub use sender::{InOffice, Office, SenderName, SenderNameError, Senders};
 pub use tlp::Tlp;

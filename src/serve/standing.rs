@@ -3,9 +3,11 @@
 //! A run holds one [`Standing`] from its first record to its last. A reload loads another beside it; only when all of that is
 //! good is it put in place, for the runs that begin from then on.
 
+use super::lane::now;
 use super::log::Log;
 use crate::config::{Config, ConfigError};
 use crate::index::{BuildError, Index, OpenError, WriteError};
+use crate::policy::{TooMuch, check_change};
 use crate::register::{ReadOptions, Register, RegisterError};
 use crate::spool::{Spool, SpoolError, SpoolOptions};
 use std::fmt;
@@ -54,6 +56,8 @@ pub enum ServeError {
     Write(WriteError),
     /// The index cannot be used.
     Open(OpenError),
+    /// The index that was built would move more than may move unasked.
+    Moves(TooMuch),
     /// The spool or the inbox.
     Spool(SpoolError),
     /// The address cannot be listened on.
@@ -85,6 +89,7 @@ impl fmt::Display for ServeError {
             Self::Build(error) => error.fmt(f),
             Self::Write(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
+            Self::Moves(error) => write!(f, "{error}; then SIGHUP"),
             Self::Spool(error) => error.fmt(f),
             Self::Listen { address, error } => {
                 write!(f, "cannot listen on {address}: {error} (choose another in [metrics] listen)")
@@ -143,6 +148,8 @@ fn load_index(config: &Config, log: &Log) -> Result<Option<Loaded>, ServeError> 
     match &config.index {
         Some(path) if config.rebuild && is_older(path, &config.sources) => {
             let loaded = compile(&config.sources, log)?;
+            let today = now().day();
+            check_change(path, &loaded.index, today, config.change_max, None).map_err(ServeError::Moves)?;
             loaded.index.write_after(path).map_err(ServeError::Write)?;
             Ok(Some(loaded))
         }

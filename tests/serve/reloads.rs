@@ -77,6 +77,31 @@ fn with_rebuild_a_source_that_changed_is_built_and_one_that_is_wrong_is_not() {
 }
 
 #[test]
+fn a_rebuild_that_moves_too_much_is_refused_until_somebody_accepts_it() {
+    let place = Place::with("rescan_seconds = 1");
+    let config = fs::read_to_string(place.path("dijkwacht.toml")).unwrap();
+    let register = "register.index = \"owners.dwi\"\nregister.rebuild = true\nregister.change_max = 0.1";
+    place.write("dijkwacht.toml", format!("{register}\n{config}"));
+    let daemon = place.start();
+    let first = fs::read(place.path("owners.dwi")).unwrap();
+    place.write("register.csv", REGISTER.replace("isp,", "another,"));
+    place.wait("it is refused", || place.status()["reloads"]["failed"] == 1);
+    let error = place.status()["reloads"]["last_error"].as_str().unwrap_or_default().to_owned();
+    assert!(error.contains("isp gains 0") && error.contains("then SIGHUP"), "{error}");
+    assert_eq!(fs::read(place.path("owners.dwi")).unwrap(), first);
+    let hash: String = error.rsplit("--accept-changes ").next().unwrap().chars().take(16).collect();
+    let mut build = std::process::Command::new(env!("CARGO_BIN_EXE_dijkwacht"));
+    build.current_dir(place.path("")).args(["index", "build", "-q", "--config", "dijkwacht.toml"]);
+    build.args(["--accept-changes", &hash, "-o", "owners.dwi", "register.csv"]);
+    assert!(build.status().unwrap().success());
+    daemon.reload();
+    place.bring("a.csv", dump(40, 1));
+    place.wait_for("done/f/a.csv");
+    assert_eq!(owners(&place), ["another", "school"]);
+    daemon.stop();
+}
+
+#[test]
 fn a_daemon_without_inbox_spool_or_register_says_what_is_missing() {
     let place = Place::new();
     for (config, said) in [
