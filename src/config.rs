@@ -463,7 +463,8 @@ impl Written {
             return Err(Wrong::at(&["register", "rebuild"])(problem));
         }
         if let Some(share) = self.register.change_max.filter(|share| !(0.0..=1.0).contains(share)) {
-            return Err(format!("[register] change_max is a share from 0 to 1 (such as 0.05), not {share}"));
+            let problem = format!("[register] change_max is a share from 0 to 1 (such as 0.05), not {share}");
+            return Err(Wrong::at(&["register", "change_max"])(problem));
         }
         Ok(Config {
             rebuild: self.register.rebuild,

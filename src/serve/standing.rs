@@ -3,10 +3,10 @@
 //! A run holds one [`Standing`] from its first record to its last. A reload loads another beside it; only when all of that is
 //! good is it put in place, for the runs that begin from then on.
 
-use super::lane::now;
 use super::log::Log;
 use crate::config::{Config, ConfigError};
 use crate::index::{BuildError, Index, OpenError, WriteError};
+use crate::moment::Moment;
 use crate::policy::{TooMuch, check_change};
 use crate::register::{ReadOptions, Register, RegisterError};
 use crate::spool::{Spool, SpoolError, SpoolOptions};
@@ -148,7 +148,7 @@ fn load_index(config: &Config, log: &Log) -> Result<Option<Loaded>, ServeError> 
     match &config.index {
         Some(path) if config.rebuild && is_older(path, &config.sources) => {
             let loaded = compile(&config.sources, log)?;
-            let today = now().day();
+            let today = Moment::of_clock(SystemTime::now()).day();
             check_change(path, &loaded.index, today, config.change_max, None).map_err(ServeError::Moves)?;
             loaded.index.write_after(path).map_err(ServeError::Write)?;
             Ok(Some(loaded))
