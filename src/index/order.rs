@@ -9,7 +9,7 @@ use super::build::check_size;
 use super::errors::BuildError;
 use super::layout::{NO_DAY, REGISTRATIONS_MAX, TERMS_MAX, TermsRow};
 use crate::moment::Day;
-use crate::net::{Asn, Family, Range};
+use crate::net::{Asn, Family, Prefix, Range, special_blocks, special_exceptions};
 use crate::register::{Key, Origins, Owner, Register, Registration};
 
 /// Owners in canonical order: by lower-cased id.
@@ -86,6 +86,12 @@ impl Ranks {
     }
 }
 
+/// Whether all of it is special.
+fn is_special(range: Range) -> bool {
+    let is_in = |blocks: &[Prefix]| blocks.iter().any(|block| block.range().contains(range));
+    is_in(special_blocks()) && !is_in(special_exceptions())
+}
+
 /// The start of an id in lower case, which decides nearly every comparison.
 fn id_start(id: &str) -> [u8; 16] {
     let mut start = [0; 16];
@@ -152,7 +158,9 @@ impl Sorted {
                 let terms = terms.intern(registration, announced)?;
                 let entry = Entry { key: (), owner, terms, line, at };
                 self.asns.push(entry);
-                origins.prefixes(*asn).for_each(|prefix| self.push_range(prefix.range(), entry));
+                // No AS number holds what is special, whatever leaked into a table; wider prefixes are cut where all are.
+                let announced = origins.prefixes(*asn).filter(|prefix| !is_special(prefix.range()));
+                announced.for_each(|prefix| self.push_range(prefix.range(), entry));
             }
             Key::Domain(_) => {
                 let terms = terms.intern(registration, Asn(0))?;
