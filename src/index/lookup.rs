@@ -546,13 +546,36 @@ pub(super) fn covering_prefix(index: &Index, prefix: Prefix) -> impl Iterator<It
     })
 }
 
-/// All registrations that lie inside the prefix and are not all of it, in order of address.
+/// All registrations that hold a part of the prefix and do not reach around it, in no order: those that lie inside, and ranges that
+/// cross its first or last address.
 pub(super) fn inside(index: &Index, prefix: Prefix) -> impl Iterator<Item = Claim> + '_ {
     let whole = prefix.range();
     let rows = Rows::new(index);
-    rows.starting_in(whole)
-        .filter_map(move |registration| rows.claim(registration))
-        .filter(move |claim| claim.key.is_inside(ClaimKey::Range(whole)))
+    let starting = rows.starting_in(whole).filter_map(move |registration| rows.claim(registration));
+    crossing_first(index, whole).into_iter().chain(starting).filter(move |claim| {
+        claim.key.range().is_some_and(|range| !range.contains(whole) && holds_of(range, whole))
+    })
+}
+
+/// The registrations that start before a range and hold some of it, each once. One that does holds the first address of what special
+/// blocks leave of the range, or of one of its parts.
+fn crossing_first(index: &Index, whole: Range) -> Vec<Claim> {
+    let firsts: Vec<Address> = whole.held_parts().iter().map(|part| part.first()).collect();
+    let finder = Finder::new(index);
+    let mut found = Vec::new();
+    for (at, &first) in firsts.iter().enumerate() {
+        let is_new = |range: Range| !firsts[..at].iter().any(|&before| range.holds(before));
+        let starts_before = |range: &Range| range.first() < whole.first() && is_new(*range);
+        found.extend(
+            finder.covering(first).filter(|claim| claim.key.range().as_ref().is_some_and(starts_before)),
+        );
+    }
+    found
+}
+
+/// Whether a registration of the range holds an address of `whole`: special ones only from inside their block.
+fn holds_of(range: Range, whole: Range) -> bool {
+    range.held_parts().iter().any(|part| part.overlaps(whole))
 }
 
 /// The registrations of addresses, in canonical order.

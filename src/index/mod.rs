@@ -167,7 +167,8 @@ impl Index {
         lookup::covering_prefix(self, prefix)
     }
 
-    /// All registrations that lie inside the prefix and are not all of it, in order of address.
+    /// All registrations that hold a part of the prefix and do not reach around it, in no order: those that lie inside, and ranges that
+    /// cross its first or last address.
     ///
     /// Costs two binary searches and a look at each registration that starts inside.
     pub fn inside(&self, prefix: Prefix) -> impl Iterator<Item = Claim> + '_ {

@@ -55,10 +55,14 @@ fn witnesses(prefix: Prefix) -> Vec<Address> {
         .collect()
 }
 
-/// All registrations inside the prefix that are not all of it, in no order.
+/// All registrations that hold a part of the prefix and do not reach around it, in no order.
 #[must_use]
 pub fn inside(register: &Register, prefix: Prefix) -> Vec<&Registration> {
-    let is_inside = |row: &&Registration| matches!(&row.key, Key::Range(range) if prefix.range().contains(*range) && *range != prefix.range());
+    let whole = prefix.range();
+    let is_inside = |row: &&Registration| {
+        let Key::Range(range) = &row.key else { return false };
+        !range.contains(whole) && range.held_parts().iter().any(|part| part.overlaps(whole))
+    };
     register.registrations.iter().filter(is_inside).collect()
 }
 

@@ -57,7 +57,7 @@ pub struct Claims {
     pub shown: Vec<Claim>,
     /// Those of the AS number that its producer names.
     pub asn: Vec<Claim>,
-    /// Of a prefix, those inside it.
+    /// Of a prefix, those of a part of it.
     pub inside: Vec<Claim>,
     /// Whether its address serves many.
     pub is_shared: bool,

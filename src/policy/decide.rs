@@ -14,7 +14,7 @@ pub const FUTURE_SECONDS_MAX: i64 = 24 * 60 * 60;
 pub struct Case<'c> {
     /// All registrations that hold its keys.
     pub evidence: Evidence<'c>,
-    /// Of a record that names a prefix: the registrations inside it. Else none.
+    /// Of a record that names a prefix: the registrations of a part of it. Else none.
     pub inside: &'c [Claim],
     /// `time.source`: when the producer saw it, or what `--observed` says instead.
     pub time: Option<Moment>,
@@ -77,7 +77,7 @@ impl Case<'_> {
         (self.time.unwrap_or(self.run_time).day(), self.run_time.day())
     }
 
-    /// One line for each organisation with a valid registration inside the prefix that has no line in `outer`, by rank.
+    /// One line for each organisation with a valid registration of a part of the prefix that has no line in `outer`, by rank.
     fn lines_inside<O: Owners>(&self, outer: &[Line], owners: &O) -> Vec<Line> {
         let (then, now) = self.days();
         let outer: Vec<OwnerIx> = outer.iter().map(|line| owners.organisation(line.claim.owner)).collect();
