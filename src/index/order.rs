@@ -154,13 +154,14 @@ impl Sorted {
                 self.push_range(*range, Entry { key: (), owner, terms, line, at });
             }
             Key::Asn(asn) => {
-                let announced = if origins.announces(*asn) { *asn } else { Asn(0) };
-                let terms = terms.intern(registration, announced)?;
+                // No AS number holds what is special, whatever leaked into a table; wider prefixes are cut where all are.
+                let announced: Vec<Range> =
+                    origins.prefixes(*asn).map(Prefix::range).filter(|range| !is_special(*range)).collect();
+                let expanded = if announced.is_empty() { Asn(0) } else { *asn };
+                let terms = terms.intern(registration, expanded)?;
                 let entry = Entry { key: (), owner, terms, line, at };
                 self.asns.push(entry);
-                // No AS number holds what is special, whatever leaked into a table; wider prefixes are cut where all are.
-                let announced = origins.prefixes(*asn).filter(|prefix| !is_special(prefix.range()));
-                announced.for_each(|prefix| self.push_range(prefix.range(), entry));
+                announced.into_iter().for_each(|range| self.push_range(range, entry));
             }
             Key::Domain(_) => {
                 let terms = terms.intern(registration, Asn(0))?;
