@@ -187,6 +187,8 @@ pub struct Feed {
     pub finding: bool,
     /// Text encoding, where it has no byte order mark.
     pub encoding: Option<Encoding>,
+    /// Whose first line opens its encrypted dumps.
+    pub password_file: Option<PathBuf>,
     /// How it writes times.
     pub time_style: Option<Arc<TimeStyle>>,
     /// Whether network owners hear what users are told.
@@ -438,6 +440,7 @@ struct WrittenFeed {
     take: Option<String>,
     finding: bool,
     encoding: Option<String>,
+    password_file: Option<PathBuf>,
     time_format: Option<String>,
     time_zone: Option<String>,
     notify: Option<String>,
@@ -479,7 +482,7 @@ impl Written {
             spool: self.spool.path.map(under),
             groups: self.spool.groups.into_iter().map(check_group).collect::<Result<_, _>>()?,
             metrics_listen: self.metrics.listen,
-            feeds: self.feeds.into_iter().map(check_feed).collect::<Result<_, _>>()?,
+            feeds: self.feeds.into_iter().map(|feed| check_feed(feed, base)).collect::<Result<_, _>>()?,
             senders: check_senders(self.senders).map_err(Wrong::at(&["senders"]))?,
             copies: self
                 .policy
@@ -593,12 +596,12 @@ fn check_group((sender, group): (String, String)) -> Result<(Sender, String), Wr
     Ok((read, group))
 }
 
-fn check_feed((name, written): (String, WrittenFeed)) -> Result<(String, Feed), Wrong> {
-    let feed = read_feed(&name, written)?;
+fn check_feed((name, written): (String, WrittenFeed), base: &Path) -> Result<(String, Feed), Wrong> {
+    let feed = read_feed(&name, written, base)?;
     Ok((name, feed))
 }
 
-fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, Wrong> {
+fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wrong> {
     let of = |keys: &[&str]| {
         let keys: Vec<String> = ["feeds", name].iter().chain(keys).map(|&key| key.to_owned()).collect();
         let feed = show(name.as_bytes(), 64);
@@ -629,6 +632,7 @@ fn read_feed(name: &str, written: WrittenFeed) -> Result<Feed, Wrong> {
             .map(|encoding| read_encoding(&encoding))
             .transpose()
             .map_err(of(&["encoding"]))?,
+        password_file: written.password_file.map(|path| base.join(path)),
         time_style: read_time_style(written.time_format, written.time_zone).map_err(of(&["time_format"]))?,
         notify: written.notify.as_deref().map(read_notify).transpose().map_err(of(&["notify"]))?,
         link_mode: written
@@ -838,6 +842,7 @@ impl Feed {
             },
             format: self.format,
             encoding: self.encoding,
+            password_file: self.password_file,
             label: self.label,
             provider: self.provider,
             tlp: self.tlp,

@@ -330,9 +330,9 @@ fn what_is_packed_otherwise_says_so() {
         assert_eq!(error.kind(), SourceErrorKind::Data);
         assert!(error.to_string().contains(word), "{error}");
     };
-    check(b"PK\x03\x04\x14\0\0\0", "is zip");
-    check(b"BZh91AY&SY\0", "is bzip2");
-    check(b"\xFD7zXZ\0\0\x04", "is xz");
+    check(b"BZh91AY&SY\0", "is bzip2, which is not read (unpack it first: bzip2 -dc ");
+    check(b"\xFD7zXZ\0\0\x04", "is xz, which is not read (unpack it first: xz -dc ");
+    check(b"\x04\x22\x4D\x18\x64\x40\xA7\0", "is lz4, which is not read (unpack it first: lz4 -dc ");
 }
 
 #[test]

@@ -358,7 +358,8 @@ impl<'a> Desk<'a> {
             return Ok(self.by_line(&told, number));
         };
         let feed = manifest.feed.as_str();
-        let facts = facts_of_manifest(manifest, config);
+        let mut facts = facts_of_manifest(manifest, config);
+        facts.password_file = request.reading.password_file.clone().or(facts.password_file);
         let feeds = |_: &str| facts.clone();
         let observed = match &manifest.dump.observed {
             Some(text) => Some((text.as_str(), read_time("--observed", text)?)),
@@ -630,6 +631,7 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
     }
     FeedFacts {
         format: Some(manifest.dump.format.clone()),
+        password_file: configured.password_file,
         encoding: text("encoding").and_then(|encoding| Encoding::read(&encoding)),
         options,
         label: Some(manifest.feed_label.clone()),

@@ -71,11 +71,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
 const SAMPLE_CHARS_MAX: usize = 32;
 
 fn describe(preview: &Preview, with_alerts: bool) -> Vec<String> {
-    let packing = match preview.packing {
-        Some(Packing::Gzip) => "gzip",
-        Some(Packing::Zstd) => "zstd",
-        None => "none",
-    };
+    let packing = preview.packing.map_or("none", Packing::as_str);
     let mut lines = vec![
         format!("feed        {}", preview.feed),
         format!("format      {}", preview.format),

@@ -42,12 +42,15 @@ pub struct ReadingWords {
     pub identifier: Option<String>,
     /// `--encoding`.
     pub encoding: Option<String>,
+    /// `--password-file`.
+    pub password_file: Option<PathBuf>,
 }
 
 /// What is said about a dump, checked: command line over feed.
 pub(super) struct Words {
     pub(super) format: Option<String>,
     pub(super) encoding: Option<Encoding>,
+    pub(super) password_file: Option<PathBuf>,
     pub(super) options: FormatOptions,
 }
 
@@ -168,6 +171,7 @@ impl ReadingWords {
         Ok(Words {
             format: format.or_else(|| feed.format.clone()),
             encoding: encoding.map_err(|problem| usage("--encoding", &problem))?.or(feed.encoding),
+            password_file: self.password_file.clone().or_else(|| feed.password_file.clone()),
             options,
         })
     }
@@ -229,8 +233,8 @@ pub(super) fn open_spool(spool: Option<&Path>, config: &Config) -> Result<Option
 pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> FeedFacts {
     let feed = config.feed(name);
     let words = reading.over(&feed, config).expect("the words were checked before");
-    let Words { format, encoding, options } = words;
-    FeedFacts { format, encoding, options, ..feed.facts(config) }
+    let Words { format, encoding, password_file, options } = words;
+    FeedFacts { format, encoding, password_file, options, ..feed.facts(config) }
 }
 
 /// Refuses to write over what is read: the same file, by whatever name.

@@ -105,6 +105,14 @@ enum IoArg {
     Read,
 }
 
+/// How a dump is opened.
+#[derive(Args)]
+struct OpeningArgs {
+    /// File whose first line is the password of encrypted .zip dumps; default: the feed's
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
 #[derive(Args)]
 #[command(after_help = MATCH_EXAMPLES)]
 struct MatchArgs {
@@ -157,6 +165,8 @@ struct MatchArgs {
     /// Text encoding of dumps without a byte order mark: utf-8 (default), windows-1252, utf-16le, utf-16be
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
+    #[command(flatten)]
+    opening: OpeningArgs,
     /// Spool directory; created if missing
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     spool: Option<PathBuf>,
@@ -238,6 +248,8 @@ struct DiffArgs {
     /// Text encoding of dumps without a byte order mark
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
+    #[command(flatten)]
+    opening: OpeningArgs,
     /// The moment that counts as now (RFC 3339 or a day); default: the start
     #[arg(long, value_name = "TIME")]
     run_time: Option<String>,
@@ -354,6 +366,8 @@ struct PreviewArgs {
     /// Text encoding without a byte order mark
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
+    #[command(flatten)]
+    opening: OpeningArgs,
     /// The moment that counts as now
     #[arg(long, value_name = "TIME")]
     run_time: Option<String>,
@@ -428,6 +442,8 @@ struct ExplainArgs {
     /// What is wrong, for a raw record that does not say it
     #[arg(long, value_name = "NAME")]
     identifier: Option<String>,
+    #[command(flatten)]
+    opening: OpeningArgs,
     /// The moment that counts as now for a raw record; default: the start
     #[arg(long, value_name = "TIME")]
     run_time: Option<String>,
@@ -676,7 +692,7 @@ fn complain(failure: &Failure) {
 fn run_match(args: MatchArgs) -> Result<u8, Failure> {
     batch::match_dumps(batch::MatchRequest {
         setup: setup(args.config, args.register),
-        reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding),
+        reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding, args.opening),
         observed: args.observed,
         run_time: args.run_time,
         label: args.label,
@@ -713,8 +729,9 @@ fn reading(
     map: Vec<String>,
     identifier: Option<String>,
     encoding: Option<String>,
+    OpeningArgs { password_file }: OpeningArgs,
 ) -> batch::ReadingWords {
-    batch::ReadingWords { feed, format, map, identifier, encoding }
+    batch::ReadingWords { feed, format, map, identifier, encoding, password_file }
 }
 
 fn run_index(command: IndexCommand) -> Result<u8, Failure> {
@@ -734,7 +751,7 @@ fn run_index(command: IndexCommand) -> Result<u8, Failure> {
             old: args.old,
             new: args.new,
             dumps: args.dumps,
-            reading: reading(args.feed, args.format, args.map, None, args.encoding),
+            reading: reading(args.feed, args.format, args.map, None, args.encoding, args.opening),
             run_time: args.run_time,
             json: args.json,
         }),
@@ -753,7 +770,7 @@ fn run_lookup(args: LookupArgs) -> Result<u8, Failure> {
 fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
     batch::preview(batch::PreviewRequest {
         setup: setup(args.config, args.register),
-        reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding),
+        reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding, args.opening),
         run_time: args.run_time,
         dump: args.dump,
     })
@@ -780,7 +797,7 @@ fn run_explain(args: ExplainArgs) -> Result<u8, Failure> {
     batch::explain(&batch::ExplainRequest {
         setup: setup(args.spool.config, args.register),
         spool: args.spool.spool,
-        reading: reading(args.feed, args.format, args.map, args.identifier, None),
+        reading: reading(args.feed, args.format, args.map, args.identifier, None, args.opening),
         run_time: args.run_time,
         dump: args.dump,
         json: args.json,

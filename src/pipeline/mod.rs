@@ -35,7 +35,7 @@ use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, 
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -80,6 +80,8 @@ pub struct FeedFacts {
     pub format: Option<String>,
     /// Text encoding, where it has no byte order mark.
     pub encoding: Option<Encoding>,
+    /// Whose first line opens its encrypted dumps.
+    pub password_file: Option<PathBuf>,
     /// How its dumps are read.
     pub options: FormatOptions,
     /// Its name for recipients; default: its name.

@@ -159,6 +159,7 @@ fn source_options(job: &Job<'_>, facts: &FeedFacts, dry_run: bool) -> SourceOpti
     SourceOptions {
         io: job.reading.io,
         encoding: facts.encoding,
+        password_file: facts.password_file.clone(),
         decompressed_bytes_max: job.reading.decompressed_bytes_max,
         raw_hasher: (!dry_run).then_some(hasher),
         cancelled: Some(Arc::clone(job.cancelled)),

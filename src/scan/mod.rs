@@ -6,7 +6,7 @@
 //!
 //! | what | modules |
 //! |---|---|
-//! | where bytes come from | `source`, `mapped` (the mmap), `stream`, `packed` (gzip, zstd), `encoding` |
+//! | where bytes come from | `source`, `mapped` (the mmap), `stream`, `packed` (gzip, zstd), `zip`, `encoding` |
 //! | what a format and a record are | `format`, `record`, `detect` |
 //! | delimited text | `delimited`, `columns`, `leap`, `others`; `csv`, `zmap`, `shadowserver` |
 //! | hosts of URLs | `authority` |
@@ -41,6 +41,7 @@ mod simd;
 mod source;
 mod stream;
 mod zgrab2;
+mod zip;
 mod zmap;
 
 pub use delimited::COLUMNS_MAX;
@@ -52,7 +53,7 @@ pub use format::{
     RejectedRecord, Sink, Take, Tally, Window,
 };
 pub use mapped::{MAPS_MAX, Mapped};
-pub use packed::{FlawKind, Packing, ZSTD_WINDOW_LOG_MAX};
+pub use packed::{FlawKind, Foreign, Packing, ZSTD_WINDOW_LOG_MAX};
 pub use record::{Finding, Findings, Kind, Reject, Side, Skip, Subject};
 pub use shadowserver::{is_report_type, report_type_of};
 pub use source::{

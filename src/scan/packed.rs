@@ -1,9 +1,10 @@
-//! Compressed dumps: gzip with all its members, zstd with all its frames, unpacked in pieces.
+//! Compressed dumps: gzip with all its members, zstd with all its frames, zip with its one member, unpacked in pieces.
 //!
 //! Which it is, the first bytes say, never the file's name. What is damaged, cut off or followed by something else is
 //! a [`Flaw`]: a dump is whole or it is no dump. The engines are behind [`Unpack`], so that a faster one can take
 //! their place.
 
+use super::zip::{Password, Unzip, ZIP_PIECE_BYTES_MAX, is_workbook, is_zip};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::fmt;
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, get_error_name};
@@ -15,6 +16,8 @@ pub enum Packing {
     Gzip,
     /// RFC 8878.
     Zstd,
+    /// PKWARE's APPNOTE, one member.
+    Zip,
 }
 
 impl fmt::Display for Packing {
@@ -29,6 +32,7 @@ impl Packing {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Zip => "zip",
         }
     }
 
@@ -39,7 +43,7 @@ impl Packing {
     /// repeated, as tests do, 7 and 1600.
     pub const fn ratio_max(self) -> u64 {
         match self {
-            Self::Gzip => 400,
+            Self::Gzip | Self::Zip => 400,
             Self::Zstd => 10_000,
         }
     }
@@ -49,14 +53,16 @@ impl Packing {
         match bytes {
             [0x1F, 0x8B, ..] => Some(Self::Gzip),
             [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Some(Self::Zstd),
+            _ if is_zip(bytes) => Some(Self::Zip),
             _ => None,
         }
     }
 
-    pub(super) fn unpacker(self) -> Box<dyn Unpack> {
+    pub(super) fn unpacker(self, password: Option<Password>) -> Box<dyn Unpack> {
         match self {
             Self::Gzip => Box::new(Gunzip::new()),
             Self::Zstd => Box::new(Unzstd::new()),
+            Self::Zip => Box::new(Unzip::new(password)),
         }
     }
 }
@@ -64,20 +70,43 @@ impl Packing {
 /// How many first bytes [`Packing::of_magic`] and [`foreign_packing`] look at.
 pub(super) const MAGIC_BYTES: usize = 10;
 
-/// The name of a compression or archive that we do not read, if the first bytes are one's.
-pub(super) fn foreign_packing(bytes: &[u8]) -> Option<&'static str> {
+/// A compression, archive or document that is not read, and how it becomes a dump.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Foreign {
+    /// Its name.
+    pub name: &'static str,
+    /// The command that makes a dump of it, with `FILE` for its name and `DUMP` for the dump's.
+    pub command: &'static str,
+}
+
+/// What the first bytes are, if it is known and not read. Of a workbook the whole head of the file is needed.
+pub(super) fn foreign_packing(bytes: &[u8]) -> Option<Foreign> {
+    let foreign = |name, command| Some(Foreign { name, command });
+    let workbook = |name| foreign(name, "soffice --headless --convert-to csv FILE");
     match bytes {
-        [b'P', b'K', 3, 4, ..] => Some("zip"),
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some("bzip2"),
-        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some("xz"),
-        [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => Some("7z"),
-        [0x04, 0x22, 0x4D, 0x18, ..] => Some("lz4"),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => {
+            foreign("bzip2", "bzip2 -dc FILE > DUMP")
+        }
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => foreign("xz", "xz -dc FILE > DUMP"),
+        [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => foreign("7z", "7z x -so FILE > DUMP"),
+        [0x04, 0x22, 0x4D, 0x18, ..] => foreign("lz4", "lz4 -dc FILE > DUMP"),
+        [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, ..] => {
+            workbook("an Excel workbook (XLS, or with a password)")
+        }
+        _ if is_workbook(bytes) => workbook("a workbook (XLSX or ODS)"),
         _ => None,
     }
 }
 
 /// Longest gzip header, bytes: the extra field has at most 64 KiB, and no real name or comment comes near the rest.
-pub(super) const GZIP_HEADER_BYTES_MAX: usize = 72 << 10;
+const GZIP_HEADER_BYTES_MAX: usize = 72 << 10;
+
+/// Most packed bytes that an [`Unpack`] needs at hand at once.
+pub(super) const PIECE_BYTES_MAX: usize = max(GZIP_HEADER_BYTES_MAX, ZIP_PIECE_BYTES_MAX);
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
 
 /// Largest zstd window, as a power of two: 128 MiB, what `zstd -d` takes without `--long`.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
@@ -101,6 +130,20 @@ pub enum FlawKind {
     Trailing,
     /// A zstd frame needs a window above [`ZSTD_WINDOW_LOG_MAX`].
     Window,
+    /// A zip file holds no file.
+    NoMember,
+    /// A zip file holds several files: which is the dump, nobody says.
+    SeveralMembers,
+    /// A zip file's member is compressed by another method, of this number.
+    Method(u16),
+    /// A zip file's member is stored, and its size stands behind it only.
+    Unsized,
+    /// It is encrypted, and no password is given.
+    Locked,
+    /// The password does not open it, or its data is damaged.
+    Password,
+    /// It is encrypted with AES or in another way that is not read.
+    Cipher,
 }
 
 impl fmt::Display for FlawKind {
@@ -112,6 +155,28 @@ impl fmt::Display for FlawKind {
             Self::Window => {
                 write!(f, "compressed with a window of more than {} MiB", (1 << ZSTD_WINDOW_LOG_MAX) >> 20)
             }
+            Self::NoMember => f.write_str("without a file in it"),
+            Self::SeveralMembers => f.write_str("of several files"),
+            Self::Method(method) => write!(f, "compressed by method {method}, which is not read"),
+            Self::Unsized => f.write_str("stored without its size, which cannot be read from front to back"),
+            Self::Locked => f.write_str("encrypted"),
+            Self::Password => f.write_str("not opened by the password, or damaged"),
+            Self::Cipher => f.write_str("encrypted in a way that is not read"),
+        }
+    }
+}
+
+impl FlawKind {
+    /// What to do about it; `FILE` is for the dump's name.
+    pub(super) const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Truncated | Self::Damaged(_) | Self::Trailing | Self::NoMember => "fetch the dump again",
+            Self::Window => "unpack it with zstd --long, or compress it again",
+            Self::SeveralMembers => "give each file by itself: unzip -d DIRECTORY FILE",
+            Self::Method(_) | Self::Unsized => "unpack it first: 7z x -so FILE > DUMP",
+            Self::Cipher => "unpack it first, 7z asks for the password: 7z e FILE",
+            Self::Locked => "name the file with its password: --password-file, or the feed's password_file",
+            Self::Password => "look at the password file, or fetch the dump again",
         }
     }
 }
@@ -121,7 +186,7 @@ pub(super) trait Unpack: Send {
     /// Appends to `out`, into its spare capacity only; returns how many packed bytes it has used up.
     ///
     /// With all used up and spare capacity left, more packed bytes are needed. Using up none and appending none means
-    /// that more must be at hand at once; [`GZIP_HEADER_BYTES_MAX`] are always enough.
+    /// that more must be at hand at once; [`PIECE_BYTES_MAX`] are always enough.
     fn unpack(&mut self, packed: &[u8], out: &mut Vec<u8>) -> Result<usize, Flaw>;
 
     /// Whether the packed bytes may end here.

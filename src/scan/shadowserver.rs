@@ -25,9 +25,10 @@ pub(super) const SPEC: FormatSpec = FormatSpec { name: "shadowserver", fits: |_|
 const TYPE_BYTES_MAX: usize = 64;
 
 /// The report type that a file name tells: `<type>` of `2026-11-22-<type>-<rest>.csv`, known or not, or a stem that
-/// is itself a known type (`scan_rdp.csv`). A final `.gz` or `.zst` does not count. `None`: no Shadowserver report.
+/// is itself a known type (`scan_rdp.csv`). A final `.gz`, `.zst` or `.zip` does not count. `None`: no Shadowserver report.
 pub fn report_type_of(file_name: &str) -> Option<&str> {
-    let name = [".gz", ".zst"].iter().find_map(|end| file_name.strip_suffix(end)).unwrap_or(file_name);
+    let name =
+        [".gz", ".zst", ".zip"].iter().find_map(|end| file_name.strip_suffix(end)).unwrap_or(file_name);
     let stem = name.strip_suffix(".csv")?;
     if is_report_type(stem) {
         return Some(stem);
@@ -235,12 +236,15 @@ mod tests {
         check("2026-11-22-scan_new-x.csv.zst", Some("scan_new"));
         check("scan_rdp.csv", Some("scan_rdp"));
         check("scan_rdp.csv.gz", Some("scan_rdp"));
+        check("scan_rdp.csv.zip", Some("scan_rdp"));
         for none in [
             "scan_new.csv",
             "scan_rdp",
             "scan_rdp.txt",
             "scan_rdp.gz",
             "scan_rdp.csv.gz.gz",
+            "scan_rdp.csv.gz.zip",
+            "scan_rdp.zip",
             "2026-11-22-scan_rdp.csv",
             "2026-11-22-scan_rdp-.csv",
             "2026-11-22--x.csv",

@@ -8,7 +8,7 @@
 use super::encoding::Encoding;
 use super::format::{HEAD_BYTES_MAX, Head};
 use super::mapped::Mapped;
-use super::packed::{FlawKind, MAGIC_BYTES, Packing, foreign_packing};
+use super::packed::{FlawKind, Foreign, MAGIC_BYTES, Packing, foreign_packing};
 use super::stream::Stream;
 use crate::text;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -66,6 +66,8 @@ pub struct SourceOptions {
     /// Highest compression ratio beyond [`RATIO_FREE_BYTES`](super::RATIO_FREE_BYTES). Default
     /// [`Packing::ratio_max`].
     pub ratio_max: Option<u64>,
+    /// Whose first line opens an encrypted zip file; read only where a dump is a zip file.
+    pub password_file: Option<PathBuf>,
     /// Where the content of a transcoded dump is hashed to, what comes before it already in; `None`: it is not.
     pub raw_hasher: Option<blake3::Hasher>,
     /// Set by anyone to stop waiting for a pipe that nobody writes to.
@@ -79,6 +81,7 @@ impl Default for SourceOptions {
             encoding: None,
             decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
             ratio_max: None,
+            password_file: None,
             raw_hasher: None,
             cancelled: None,
         }
@@ -394,7 +397,16 @@ pub enum SourceError {
         /// The dump.
         dump: String,
         /// In which way.
-        packing: &'static str,
+        foreign: Foreign,
+    },
+    /// The file with its password cannot be read.
+    Password {
+        /// The dump.
+        dump: String,
+        /// The password's file, escaped.
+        file: String,
+        /// Why.
+        error: io::Error,
     },
     /// Its compressed bytes are not whole.
     Flawed {
@@ -480,6 +492,12 @@ impl SourceError {
             }
             Self::Changed { .. } => SourceErrorKind::Changed,
             Self::Cancelled { .. } => SourceErrorKind::Cancelled,
+            Self::Password { error, .. } => match error.kind() {
+                ErrorKind::PermissionDenied => SourceErrorKind::Permission,
+                ErrorKind::InvalidData => SourceErrorKind::Data,
+                _ if is_missing(error) => SourceErrorKind::NoInput,
+                _ => SourceErrorKind::Io,
+            },
             Self::Io { .. } => SourceErrorKind::Io,
         }
     }
@@ -498,16 +516,19 @@ impl fmt::Display for SourceError {
             Self::NotAFile { dump, what } => {
                 write!(f, "{dump}: is {what}, not a file (name the dump itself)")
             }
-            Self::Foreign { dump, packing } => {
-                write!(f, "{dump}: is {packing}, which is not read (unpack it first; gzip and zstd are read)")
+            Self::Foreign { dump, foreign: Foreign { name, command } } => {
+                write!(
+                    f,
+                    "{dump}: is {name}, which is not read (unpack it first: {})",
+                    Command { command, dump }
+                )
             }
-            Self::Flawed { dump, packing, offset, flaw: FlawKind::Window } => write!(
-                f,
-                "{dump}: {packing} data at stored byte {offset} is {} (unpack it with zstd --long, or compress it again)",
-                FlawKind::Window
-            ),
             Self::Flawed { dump, packing, offset, flaw } => {
-                write!(f, "{dump}: {packing} data is {flaw}, at stored byte {offset} (fetch the dump again)")
+                let remedy = Command { command: flaw.remedy(), dump };
+                write!(f, "{dump}: {packing} data is {flaw}, at stored byte {offset} ({remedy})")
+            }
+            Self::Password { dump, file, error } => {
+                write!(f, "{dump}: its password cannot be read from {file}: {error}")
             }
             Self::TooLarge { dump, bytes_max } => {
                 write!(
@@ -537,8 +558,25 @@ impl fmt::Display for SourceError {
 impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { error, .. } => Some(error),
+            Self::Io { error, .. } | Self::Password { error, .. } => Some(error),
             _ => None,
         }
+    }
+}
+
+/// A command about a dump.
+struct Command<'c> {
+    /// With `FILE` for the dump's name.
+    command: &'c str,
+    dump: &'c str,
+}
+
+impl fmt::Display for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
+        // A name that a shell would take apart stays a placeholder: nobody should paste it.
+        let is_pasted = self.dump.bytes().all(is_plain) && !self.dump.starts_with('-');
+        let file = if is_pasted { self.dump } else { "FILE" };
+        f.write_str(&self.command.replace("FILE", file))
     }
 }

@@ -1,7 +1,7 @@
 //! A dump that is read once, from front to back: compressed, transcoded, from standard input, or by choice.
 //!
 //! ```text
-//! file ─► stored bytes ─► unpack (gzip, zstd) ─► raw bytes ─► transcode (UTF-16, Windows-1252) ─► text
+//! file ─► stored bytes ─► unpack (gzip, zstd, zip) ─► raw bytes ─► transcode (UTF-16, Windows-1252) ─► text
 //!            progress        flaws, limits          hash of the content if transcoded
 //! ```
 //!
@@ -9,10 +9,14 @@
 
 use super::encoding::{Encoding, Transcoder};
 use super::format::{HEAD_BYTES_MAX, Head};
-use super::packed::{Flaw, FlawKind, GZIP_HEADER_BYTES_MAX, Packing, Unpack, foreign_packing};
+use super::packed::{Flaw, FlawKind, PIECE_BYTES_MAX, Packing, Unpack, foreign_packing};
 use super::source::{Origin, SourceError, SourceOptions};
+use super::zip::Password;
+use crate::text::show;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,7 +25,7 @@ pub const RATIO_FREE_BYTES: u64 = 64 << 20;
 
 /// Stored bytes read at once.
 const STORED_BLOCK_BYTES: usize = 256 << 10;
-const _: () = assert!(STORED_BLOCK_BYTES > GZIP_HEADER_BYTES_MAX);
+const _: () = assert!(STORED_BLOCK_BYTES > PIECE_BYTES_MAX);
 
 /// Raw bytes transcoded at once.
 const RAW_BLOCK_BYTES: usize = 64 << 10;
@@ -193,15 +197,19 @@ impl Raw {
     fn new(origin: Arc<Origin>, options: &SourceOptions) -> Result<Self, SourceError> {
         let mut stored = Stored::default();
         stored.fetch(&origin)?;
-        if let Some(packing) = foreign_packing(stored.at_hand()) {
-            return Err(SourceError::Foreign { dump: origin.name.clone(), packing });
+        if let Some(foreign) = foreign_packing(stored.at_hand()) {
+            return Err(SourceError::Foreign { dump: origin.name.clone(), foreign });
         }
         let packing = Packing::of_magic(stored.at_hand());
+        let password = match &options.password_file {
+            Some(path) if packing == Some(Packing::Zip) => Some(read_password(&origin, path)?),
+            _ => None,
+        };
         Ok(Self {
             origin,
             stored,
             packing,
-            unpack: packing.map(Packing::unpacker),
+            unpack: packing.map(|packing| packing.unpacker(password)),
             bytes: 0,
             bytes_max: options.decompressed_bytes_max,
             ratio_max: options.ratio_max.or(packing.map(Packing::ratio_max)).unwrap_or(u64::MAX),
@@ -257,6 +265,17 @@ impl Raw {
         Ok(())
     }
 }
+
+fn read_password(origin: &Origin, path: &Path) -> Result<Password, SourceError> {
+    Password::read(path).map_err(|error| SourceError::Password {
+        dump: origin.name.clone(),
+        file: show(path.as_os_str().as_bytes(), PASSWORD_FILE_CHARACTERS_MAX),
+        error,
+    })
+}
+
+/// Longest name of a password file in a message, characters.
+const PASSWORD_FILE_CHARACTERS_MAX: usize = 512;
 
 /// A flaw as an error. A dump that is being written is not called damaged.
 fn flawed(origin: &Origin, packing: Packing, stored: &Stored, flaw: Flaw) -> SourceError {

@@ -48,7 +48,9 @@ fn a_compressed_dump_that_is_cut_or_damaged_is_refused_whole() {
         check(&work, &format!("--format csv {name}"), 65, &[name]);
     }
     work.write("dump.zip", b"PK\x03\x04rest");
-    check(&work, "dump.zip", 65, &["unpack it first"]);
+    check(&work, "dump.zip", 65, &["cut off", "fetch the dump again"]);
+    work.write("dump.7z", b"7z\xBC\xAF\x27\x1Crest");
+    check(&work, "dump.7z", 65, &["unpack it first: 7z x -so dump.7z > DUMP"]);
 }
 
 #[test]
