@@ -148,6 +148,7 @@ impl Filter for IndexFilter<'_> {
             None => false,
         };
         held || self.may_hold_otherwise(keys) && !keys.subject.is_some_and(Subject::is_special)
+            || keys.others.iter().any(|other| self.may_hold(other))
     }
 
     fn may_hold_name(&self, host: &[u8]) -> bool {

@@ -709,6 +709,7 @@ impl<R: Rows> Format for Delimited<R> {
             stated: stated.filter(|_| kinds.names).and_then(|(_, text)| text_of(text)),
             shown: shown.filter(|_| kinds.names).and_then(text_of),
             asn: asn.filter(|_| kinds.asns),
+            others: Vec::new(),
         })
     }
 

@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// All formats, in the order in which their content is looked at: the first that fits wins.
 ///
 /// The order is the narrowest first: formats with a sure sign (`zmap`, `shodan`, `zgrab2`, `nuclei`, `masscan`,
-/// `masscan-list`), then any JSON objects (`ndjson`), then any header row (`csv`), then lines (`list`).
+/// `masscan-list`, `intelmq`, `n6`), then any JSON objects (`ndjson`), then any header row (`csv`), then lines (`list`).
 /// `shadowserver` never fits by content.
 pub static FORMATS: &[FormatSpec] = &[
     super::zmap::SPEC,
@@ -39,6 +39,8 @@ pub static FORMATS: &[FormatSpec] = &[
     super::nuclei::SPEC,
     super::masscan::SPEC,
     super::masscan_list::SPEC,
+    super::intelmq::SPEC,
+    super::n6::SPEC,
     super::ndjson::SPEC,
     super::csv::SPEC,
     super::list::SPEC,
@@ -115,6 +117,8 @@ pub struct Keys<'r> {
     pub shown: Option<Cow<'r, str>>,
     /// The AS number; filled only if asked by [`KeyKinds`].
     pub asn: Option<Asn>,
+    /// Those of the others, where a record is about several systems.
+    pub others: Vec<Self>,
 }
 
 /// Which rows of a feed are taken.

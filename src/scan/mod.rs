@@ -10,7 +10,7 @@
 //! | what a format and a record are | `format`, `record`, `detect` |
 //! | delimited text | `delimited`, `columns`, `leap`, `others`; `csv`, `zmap`, `shadowserver` |
 //! | hosts of URLs | `authority` |
-//! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei` |
+//! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei`, `intelmq`, `n6` |
 //! | lines | `lines`; `list`, `masscan_list` |
 //!
 //! Adding a format is one file and one line in [`FORMATS`].
@@ -22,6 +22,7 @@ mod delimited;
 mod detect;
 mod encoding;
 mod format;
+mod intelmq;
 mod json;
 mod leap;
 mod lines;
@@ -29,6 +30,7 @@ mod list;
 mod mapped;
 mod masscan;
 mod masscan_list;
+mod n6;
 mod ndjson;
 mod nuclei;
 mod others;

@@ -39,7 +39,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use sweep::{Key, Lines, Sweep};
 
-pub(super) use read::{List, Reader, Scalar, Slot, Syntax, moment, read_moment, read_record};
+pub(super) use read::{List, Reader, Scalar, Slot, Syntax, moment, read_moment, read_record, read_value};
 pub(super) use skim::{Found, KeyText, PATHS_MAX, Path, skim};
 
 /// Deepest nesting of a record; a deeper one is no JSON to us (`json`).

@@ -80,6 +80,22 @@ pub(in crate::scan) fn read_record<'r>(
     }
 }
 
+/// Reads the value that the bytes begin with, as strictly, whatever follows it.
+pub(in crate::scan) fn read_value<'r>(
+    bytes: &'r [u8],
+    each: impl FnOnce(&mut Reader<'r>) -> Result<(), Syntax>,
+) -> Result<(), Reject> {
+    let text = valid_part(bytes);
+    let mut reader =
+        Reader { text, at: 0, depth: 1, dialect: Dialect::Json, bad_text: false, duplicate: false };
+    match each(&mut reader) {
+        Err(Syntax) if reader.at == text.len() && text.len() < bytes.len() => Err(Reject::Encoding),
+        Err(Syntax) => Err(Reject::Json),
+        Ok(()) if reader.bad_text => Err(Reject::Encoding),
+        Ok(()) => Ok(()),
+    }
+}
+
 /// Whether the bytes are one object.
 pub(super) fn is_json(record: &[u8], dialect: Dialect) -> bool {
     read_record(record, dialect, |reader, _| reader.skip()).is_ok()

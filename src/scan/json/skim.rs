@@ -135,7 +135,7 @@ impl<'r> Found<'r> {
     }
 
     /// Whether it is a string that is not empty.
-    pub(super) fn is_string(self) -> bool {
+    pub(in crate::scan) fn is_string(self) -> bool {
         self.is_filled() && matches!(self, Self::At([b'"', ..]))
     }
 
