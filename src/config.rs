@@ -189,6 +189,8 @@ pub struct Feed {
     pub encoding: Option<Encoding>,
     /// Whose first line opens its encrypted dumps.
     pub password_file: Option<PathBuf>,
+    /// Its addresses and names may be defanged.
+    pub refang: bool,
     /// How it writes times.
     pub time_style: Option<Arc<TimeStyle>>,
     /// Whether network owners hear what users are told.
@@ -439,6 +441,7 @@ struct WrittenFeed {
     tlp: Option<String>,
     take: Option<String>,
     finding: bool,
+    refang: bool,
     encoding: Option<String>,
     password_file: Option<PathBuf>,
     time_format: Option<String>,
@@ -627,6 +630,7 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
         severity: check_word(SEVERITY, written.severity, is_severity).map_err(of(&["severity"]))?,
         take: written.take.map_or(Ok(Take::default()), |take| read_take(&take)).map_err(of(&["take"]))?,
         finding: written.finding,
+        refang: written.refang,
         encoding: written
             .encoding
             .map(|encoding| read_encoding(&encoding))
@@ -827,6 +831,7 @@ impl Feed {
             finding: self.finding,
             take: self.take,
             time_style: self.time_style.clone(),
+            refang: self.refang,
             record_bytes_max: limits.record_bytes_max,
             ..FormatOptions::default()
         }

@@ -620,6 +620,7 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
     let mut options = configured.options.clone();
     options.identifier = text("identifier");
     options.finding = manifest.options.get("finding").and_then(Value::as_bool).unwrap_or_default();
+    options.refang = manifest.options.get("refang").and_then(Value::as_bool).unwrap_or_default();
     options.take = text("take").and_then(|take| Take::read(&take)).unwrap_or_default();
     if let Some(max) = manifest.options.get("record_bytes_max").and_then(Value::as_u64) {
         options.record_bytes_max = usize::try_from(max).unwrap_or(options.record_bytes_max);

@@ -42,6 +42,8 @@ pub struct ReadingWords {
     pub identifier: Option<String>,
     /// `--encoding`.
     pub encoding: Option<String>,
+    /// `--refang`.
+    pub refang: bool,
     /// `--password-file`.
     pub password_file: Option<PathBuf>,
 }
@@ -161,6 +163,7 @@ impl ReadingWords {
                 read_identifier(identifier.clone()).map_err(|problem| usage("--identifier", &problem))?;
             options.identifier = Some(identifier);
         }
+        options.refang |= self.refang;
         let format = self
             .format
             .as_deref()

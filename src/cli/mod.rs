@@ -111,6 +111,9 @@ struct OpeningArgs {
     /// File whose first line is the password of encrypted .zip dumps; default: the feed's
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// In csv and ndjson, read addresses and names as they were before an analyst defanged them: 192[.]0[.]2[.]1, hxxp://
+    #[arg(long)]
+    refang: bool,
 }
 
 #[derive(Args)]
@@ -729,9 +732,9 @@ fn reading(
     map: Vec<String>,
     identifier: Option<String>,
     encoding: Option<String>,
-    OpeningArgs { password_file }: OpeningArgs,
+    OpeningArgs { password_file, refang }: OpeningArgs,
 ) -> batch::ReadingWords {
-    batch::ReadingWords { feed, format, map, identifier, encoding, password_file }
+    batch::ReadingWords { feed, format, map, identifier, encoding, refang, password_file }
 }
 
 fn run_index(command: IndexCommand) -> Result<u8, Failure> {

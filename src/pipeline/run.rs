@@ -498,6 +498,7 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
         ("map", json!(map)),
         ("identifier", json!(options.identifier)),
         ("finding", json!(options.finding)),
+        ("refang", json!(options.refang.then_some(true))),
         ("take", json!(options.take.as_str())),
         ("record_bytes_max", json!(options.record_bytes_max)),
         ("encoding", json!(facts.encoding.map(Encoding::as_str))),

@@ -8,6 +8,7 @@
 
 use super::authority::{first_name, literal, stand_in};
 use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell, plain_cell};
+use super::fangs::{refang, refang_cell};
 use super::format::sweep_frames;
 use super::leap::{Leap, Sweep};
 use super::others::{Other, Others};
@@ -263,6 +264,8 @@ pub(super) struct Roles {
     pub(super) address: Option<usize>,
     /// An address cell may be `address:port`; its port is the record's.
     pub(super) is_endpoint: bool,
+    /// Addresses and names may be written so that nobody can click on them.
+    pub(super) is_defanged: bool,
     pub(super) port: Option<usize>,
     pub(super) port_is_client: bool,
     pub(super) transport: Option<usize>,
@@ -313,6 +316,17 @@ impl Roles {
         single.chain(several.into_iter().flat_map(|(columns, word)| columns.iter().map(move |&c| (c, word))))
     }
 
+    /// A filled cell with an address or a name.
+    fn key<'r>(&self, row: &Row<'r>, column: Option<usize>) -> Option<Cow<'r, str>> {
+        let text = row.text(column)?;
+        Some(if self.is_defanged { refang(text) } else { text })
+    }
+
+    /// The first of some columns that is filled.
+    fn first_key<'r>(&self, row: &Row<'r>, columns: &[usize]) -> Option<Cow<'r, str>> {
+        columns.iter().find_map(|&column| self.key(row, Some(column)))
+    }
+
     /// Whether a row could have a key at all.
     pub(super) fn has_key(&self) -> bool {
         self.address.is_some()
@@ -337,7 +351,10 @@ enum Slot {
 
 /// The key columns for some kinds of keys, ascending.
 #[derive(Clone, Debug, Default)]
-struct Plan(Vec<(usize, Slot)>);
+struct Plan {
+    columns: Vec<(usize, Slot)>,
+    is_defanged: bool,
+}
 
 impl Plan {
     fn new(roles: &Roles, names: bool, asns: bool) -> Self {
@@ -358,7 +375,7 @@ impl Plan {
             }
         }
         plan.sort_unstable();
-        Self(plan)
+        Self { columns: plan, is_defanged: roles.is_defanged }
     }
 
     /// The columns beside the address.
@@ -370,7 +387,7 @@ impl Plan {
             Slot::Reverse(_) => Some((column, Other::Reverse)),
             Slot::ReverseSource => Some((column, Other::ReverseSource)),
         };
-        Others(self.0.iter().filter_map(other).collect())
+        Others(self.columns.iter().filter_map(other).collect())
     }
 }
 
@@ -396,19 +413,19 @@ impl<'r> KeyCells<'r> {
         let mut cells = Self::default();
         let mut next_column = 0;
         let mut field: &[u8] = b"";
-        for &(column, slot) in &plan.0 {
+        for &(column, slot) in &plan.columns {
             if column >= next_column {
                 field = fields.nth(column - next_column).ok_or(Reject::Columns)?;
                 next_column = column + 1;
             }
-            cells.put(slot, field);
+            cells.put(slot, field, plan.is_defanged);
         }
         Ok(cells)
     }
 
-    fn put(&mut self, slot: Slot, field: &'r [u8]) {
+    fn put(&mut self, slot: Slot, field: &'r [u8], is_defanged: bool) {
         self.is_garbled |= slot != Slot::Address && !is_text(field);
-        let text = cell(field);
+        let text = if is_defanged { refang_cell(cell(field)) } else { cell(field) };
         if text.is_empty() {
             return;
         }
@@ -526,11 +543,6 @@ impl<'r> Row<'r> {
             None => text_of(cell(field.as_bytes())),
         }
     }
-
-    /// The first filled cell of some columns.
-    pub(super) fn first(&self, columns: &[usize]) -> Option<Cow<'r, str>> {
-        columns.iter().find_map(|&column| self.text(Some(column)))
-    }
 }
 
 /// Text that is not empty. (What is no UTF-8 was rejected before.)
@@ -587,10 +599,10 @@ impl<R: Rows> Delimited<R> {
     /// The whole record; `Err` as its reject.
     fn read<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let (row, roles) = (self.table.row(record)?, &self.roles);
-        let subject = match row.text(roles.address) {
+        let subject = match roles.key(&row, roles.address) {
             Some(text) => Some(read_subject(text.as_bytes(), roles.is_endpoint)?),
-            None => row
-                .first(&roles.stated)
+            None => roles
+                .first_key(&row, &roles.stated)
                 .map_or(Ok(None), |host| stand_in(&host))?
                 .map(|(address, port)| (Subject::Address(address), port)),
         };
@@ -634,9 +646,9 @@ impl<R: Rows> Delimited<R> {
         keep(&mut finding.severity, roles.severity);
         keep(&mut finding.tlp, roles.tlp);
         finding.asn = row.text(roles.asn).and_then(|text| read_asn(text.as_bytes()));
-        finding.stated = first_name(roles.stated.iter().map(|&column| row.text(Some(column))));
-        finding.shown = row.first(&roles.shown);
-        finding.reverse = row.first(&roles.reverse);
+        finding.stated = first_name(roles.stated.iter().map(|&column| roles.key(row, Some(column))));
+        finding.shown = roles.first_key(row, &roles.shown);
+        finding.reverse = roles.first_key(row, &roles.reverse);
         let source = row.text(roles.reverse_source);
         if finding.shown.is_none() && source.is_some_and(|source| is_shown_source(source.as_bytes())) {
             finding.shown = finding.reverse.take();
@@ -744,7 +756,8 @@ impl<R: Rows> Format for Delimited<R> {
         tally: &mut Tally,
     ) -> usize {
         let KeyKinds { addresses, names, asns } = self.asked(filter);
-        if let Some(column) = self.roles.address.filter(|_| addresses) {
+        // Leaps compare cells as they are written.
+        if let Some(column) = self.roles.address.filter(|_| addresses && !self.roles.is_defanged) {
             let others = &self.others[usize::from(names)][usize::from(asns)];
             let others = (names || asns).then_some(others);
             let leap = Leap { format: self, dialect: self.table.dialect, column, others, window, filter };

@@ -5,6 +5,8 @@
 //! which never choose a recipient: a list with such a column alone is refused until `--map name=hostname` says that
 //! its findings are about these names.
 //!
+//! Defanged cells (`192[.]0[.]2[.]1`) are read only where the operator says that there are any.
+//!
 //! An address cell may hold a CIDR prefix and, where no column is taken for the port, `192.0.2.1:443` or
 //! `[2001:db8::1]:443`. A row is vulnerable if a column or the operator says what is wrong, else exposed.
 
@@ -94,20 +96,21 @@ fn open(head: &Head<'_>, options: &FormatOptions) -> Result<Box<dyn Format>, For
         return Ok(Box::new(Delimited::new(table, Roles::default(), csv, None)));
     };
     let chooser = Chooser { table: &table, map: &options.map };
-    let roles = roles(&chooser)?;
+    let roles = roles(&chooser, options.refang)?;
     if !roles.has_key() {
         return Err(chooser.no_key());
     }
     Ok(Box::new(Delimited::new(table, roles, csv, options.time_style.clone())))
 }
 
-fn roles(chooser: &Chooser<'_>) -> Result<Roles, FormatError> {
+fn roles(chooser: &Chooser<'_>, is_defanged: bool) -> Result<Roles, FormatError> {
     let one = |field| chooser.one(field, usual(field));
     let all = |field| chooser.all(field, usual(field));
     let port = one(Field::Port)?;
     Ok(Roles {
         address: one(Field::Address)?,
         is_endpoint: port.is_none(),
+        is_defanged,
         port,
         transport: one(Field::Transport)?,
         application: one(Field::Application)?,

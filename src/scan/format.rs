@@ -242,6 +242,8 @@ pub struct FormatOptions {
     pub take: Take,
     /// The feed's way to write times, where it is not one that is read by itself.
     pub time_style: Option<Arc<TimeStyle>>,
+    /// Addresses and names of delimited text and JSON may be defanged (`192[.]0[.]2[.]1`); lists always.
+    pub refang: bool,
     /// Longest record, bytes without its line end; longer is `too-long`. Default [`RECORD_BYTES_MAX`].
     pub record_bytes_max: usize,
 }
@@ -255,6 +257,7 @@ impl Default for FormatOptions {
             finding: false,
             take: Take::default(),
             time_style: None,
+            refang: false,
             record_bytes_max: RECORD_BYTES_MAX,
         }
     }

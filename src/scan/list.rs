@@ -18,6 +18,7 @@
 //! An item is exposed, or vulnerable where the operator says what is wrong with all of them.
 
 use super::columns::read_port;
+use super::fangs::refang;
 use super::format::{
     Column, Description, Field, Format, FormatError, FormatOptions, FormatSpec, Frame, Head, KeyKinds, Keys,
     RECORD_BYTES_MAX, Window,
@@ -147,7 +148,7 @@ impl<'r> Item<'r> {
         if text.contains('\0') {
             return Err(Reject::Encoding);
         }
-        match without_fangs(without_quotes(without_comment(text).trim_ascii())) {
+        match refang(Cow::Borrowed(without_quotes(without_comment(text).trim_ascii()))) {
             Cow::Borrowed(text) => Self::of_text(text),
             Cow::Owned(text) => Item::of_text(&text).map(Item::into_owned),
         }
@@ -250,16 +251,6 @@ fn without_quotes(text: &str) -> &str {
 fn without_comment(text: &str) -> &str {
     let is_comment = |&(at, _): &(usize, &str)| text[..at].ends_with([' ', '\t']);
     text.match_indices('#').find(is_comment).map_or(text, |(at, _)| &text[..at])
-}
-
-/// As it was before an analyst made it unclickable.
-fn without_fangs(text: &str) -> Cow<'_, str> {
-    let scheme = text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("hxxp"));
-    if !scheme && !["[.]", "(.)", "[:]"].iter().any(|fang| text.contains(fang)) {
-        return Cow::Borrowed(text);
-    }
-    let plain = text.replace("[.]", ".").replace("(.)", ".").replace("[:]", ":");
-    Cow::Owned(if scheme { format!("http{}", &plain[4..]) } else { plain })
 }
 
 #[cfg(test)]

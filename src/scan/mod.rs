@@ -9,7 +9,7 @@
 //! | where bytes come from | `source`, `mapped` (the mmap), `stream`, `packed` (gzip, zstd), `zip`, `encoding` |
 //! | what a format and a record are | `format`, `record`, `detect` |
 //! | delimited text | `delimited`, `columns`, `leap`, `others`; `csv`, `zmap`, `shadowserver` |
-//! | hosts of URLs | `authority` |
+//! | hosts of URLs, defanged or not | `authority`, `fangs` |
 //! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei`, `intelmq`, `n6` |
 //! | lines | `lines`; `list`, `masscan_list` |
 //!
@@ -21,6 +21,7 @@ mod csv;
 mod delimited;
 mod detect;
 mod encoding;
+mod fangs;
 mod format;
 mod intelmq;
 mod json;

@@ -14,6 +14,7 @@
 use super::authority::first_name;
 use super::columns::{is_alike, push_words, read_asn, read_port};
 use super::csv::usual;
+use super::fangs::refang;
 use super::json::{
     Found, JsonFormat, KeyFields, PATHS_MAX, Path, Reader, Scalar, Schema, Syntax, head_is_json, head_paths,
     identifier, moment, read_moment, read_record, says, skim, subject_of,
@@ -197,6 +198,7 @@ impl Ndjson {
             shown: of(Field::ShownName),
             asn: of(Field::Asn),
             is_endpoint: true,
+            is_defanged: self.options.refang,
         }
     }
 }
@@ -208,7 +210,9 @@ impl Schema for Ndjson {
             // Most records need no more than the address at its best place.
             let sound = skim(record, Self::DIALECT, &self.key_paths[..1], 1, &mut found);
             if found[0].is_filled() {
-                let best = KeyFields { address: &found[..1], is_endpoint: true, ..KeyFields::default() };
+                let address = &found[..1];
+                let places = self.key_fields(&found);
+                let best = KeyFields { address, stated: &[], shown: &[], asn: &[], ..places };
                 return best.read(kinds, sound);
             }
         }
@@ -355,11 +359,11 @@ impl Ndjson {
     fn judge<'r>(&self, values: Values<'r>) -> Result<Findings<'r>, Reject> {
         let places = |field| self.places(Role::Field(field));
         let text = |field| values.text(places(field));
-        let stated = values.strings(places(Field::Name));
+        let stated = self.names(&values, Field::Name);
         let hosts: Vec<_> = stated.iter().map(Option::as_deref).collect();
         let address = self.address(&values);
-        let scalar = address.map_or(&Scalar::Absent, |(_, value)| &value.scalar);
-        let (subject, endpoint_port) = subject_of(scalar, &hosts, true)?;
+        let scalar = address.map_or(Scalar::Absent, |(_, value)| self.plain(value.scalar.clone()));
+        let (subject, endpoint_port) = subject_of(&scalar, &hosts, true)?;
 
         let is_zmap = address.is_some_and(|(place, _)| place.path == Path::key(ZMAP_ADDRESS));
         let refused = if is_zmap { self.refused(&values) } else { None };
@@ -386,8 +390,9 @@ impl Ndjson {
         let asn = values.filled(places(Field::Asn));
         finding.asn = asn.and_then(|(_, value)| read_asn(value.scalar.token()?.as_bytes()));
         finding.stated = first_name(stated);
-        finding.shown = first_name(values.strings(places(Field::ShownName)));
-        finding.reverse = text(Field::ReverseName);
+        finding.shown = first_name(self.names(&values, Field::ShownName));
+        finding.reverse =
+            self.plain(text(Field::ReverseName).map_or(Scalar::Absent, Scalar::Text)).into_text();
         for text in values.texts(places(Field::Cve)) {
             push_words(&mut finding, text, is_between_cves);
         }
@@ -395,6 +400,20 @@ impl Ndjson {
             push_words(&mut finding, text, |c| c == ';');
         }
         Ok(Findings::Some(vec![finding]))
+    }
+
+    /// What stands in the places of a name.
+    fn names<'r>(&self, values: &Values<'r>, field: Field) -> Vec<Option<Cow<'r, str>>> {
+        let names = values.strings(self.places(Role::Field(field))).into_iter();
+        names.map(|name| name.map(|name| if self.options.refang { refang(name) } else { name })).collect()
+    }
+
+    /// A value as it was before it was defanged, where that is asked for.
+    fn plain<'r>(&self, value: Scalar<'r>) -> Scalar<'r> {
+        match value {
+            Scalar::Text(text) if self.options.refang => Scalar::Text(refang(text)),
+            value => value,
+        }
     }
 
     /// The address, as the search for key fields finds it.

@@ -24,6 +24,7 @@ mod sweep;
 
 use super::authority::{first_name, stand_in};
 use super::columns::{read_asn, read_subject};
+use super::fangs::refang;
 use super::format::sweep_frames;
 use super::leap::{Exact, serves};
 use super::record::Subject;
@@ -101,7 +102,8 @@ impl<S: Schema + 'static> JsonFormat<S> {
         schema: S,
     ) -> Result<Box<dyn Format>, FormatError> {
         let framing = Framing::new(head, S::DIALECT, wrapper, options.record_bytes_max);
-        let key = Key::only_of(schema.address()).filter(|_| framing.is_lines());
+        // What is defanged is found by the exact search alone.
+        let key = Key::only_of(schema.address()).filter(|_| framing.is_lines() && !options.refang);
         Ok(Box::new(Self { framing, schema, key }))
     }
 }
@@ -223,6 +225,8 @@ pub(super) struct KeyFields<'f, 'r> {
     pub(super) asn: &'f [Found<'r>],
     /// The address may be `192.0.2.1:443`.
     pub(super) is_endpoint: bool,
+    /// Addresses and names may be defanged.
+    pub(super) is_defanged: bool,
 }
 
 impl<'r> KeyFields<'_, 'r> {
@@ -230,10 +234,14 @@ impl<'r> KeyFields<'_, 'r> {
     pub(super) fn read(self, kinds: KeyKinds, sound: bool) -> Result<Keys<'r>, Reject> {
         let mut worst = if sound { None } else { Some(Reject::Json) };
         let mut text = |found: Found<'r>| {
-            found.text().unwrap_or_else(|reason| {
+            let text = found.text().unwrap_or_else(|reason| {
                 worst = worst.filter(|worst| *worst == Reject::Encoding).or(Some(reason));
                 KeyText::Absent
-            })
+            });
+            match text {
+                KeyText::Text(text) if self.is_defanged => KeyText::Text(refang(text)),
+                text => text,
+            }
         };
         let mut keys = Keys::default();
         let subject = match self.address.iter().find(|found| found.is_filled()) {
