@@ -128,7 +128,8 @@ struct MatchArgs {
     /// Default: the report type of a Shadowserver file name, else the format's name.
     #[arg(long, value_name = "NAME")]
     feed: Option<String>,
-    /// Format: csv, ndjson, list, shadowserver, zmap, zgrab2, shodan, masscan, masscan-list, nuclei, intelmq, n6
+    /// Format: csv, ndjson, list, shadowserver, zmap, zgrab2, shodan, masscan, masscan-list, nuclei, intelmq, n6,
+    /// credentials
     ///
     /// Default: the feed's, else a Shadowserver file name, else by content.
     #[arg(long, value_name = "NAME")]

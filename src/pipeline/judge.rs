@@ -46,7 +46,7 @@ struct RejectLine<'a> {
     dump: &'a str,
     #[serde(flatten)]
     at: RejectedAt,
-    /// Its first bytes, escaped.
+    /// Its first bytes, escaped; nothing that the format keeps to itself.
     text: String,
 }
 
@@ -115,8 +115,9 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
             _ => batch.books.matched += 1,
         }
         if found > 0 && self.spill.is_some() {
-            batch.spill.extend_from_slice(&(record.len() as u32).to_le_bytes());
-            batch.spill.extend_from_slice(record);
+            let kept = self.format.kept(record);
+            batch.spill.extend_from_slice(&(kept.len() as u32).to_le_bytes());
+            batch.spill.extend_from_slice(&kept);
         }
     }
 
@@ -160,7 +161,7 @@ impl<F> RunJudge<'_, F> {
     fn write_reject(&mut self, at: RejectedAt, from: &[u8]) -> Result<(), RunError> {
         let Some((dump, out)) = &mut self.rejects else { return Ok(()) };
         let line = &from[..memchr::memchr(b'\n', from).unwrap_or(from.len())];
-        let line = RejectLine { dump, at, text: show(line, TEXT_CHARS_MAX) };
+        let line = RejectLine { dump, at, text: show(&self.format.kept(line), TEXT_CHARS_MAX) };
         write_json(&mut **out, &line)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))

@@ -20,7 +20,7 @@ pub struct Replay {
     pub format: String,
     /// Its number in the dump, from 1.
     pub record: u64,
-    /// Its bytes.
+    /// Its bytes, as far as its format lets them be shown.
     pub bytes: Vec<u8>,
     /// Why it is no exposure.
     pub skipped: Option<Skip>,
@@ -132,8 +132,9 @@ fn replay(
         Findings::Skipped(reason) => skipped = Some(reason),
         Findings::Rejected(reason) => rejected = Some(reason),
     }
-    let format = report.format.clone().unwrap_or_default();
-    Replay { feed: report.feed.clone(), format, record, bytes, skipped, rejected, findings: found }
+    let bytes = format.kept(&bytes).into_owned();
+    let name = report.format.clone().unwrap_or_default();
+    Replay { feed: report.feed.clone(), format: name, record, bytes, skipped, rejected, findings: found }
 }
 
 fn replayed(decider: &Decider<'_>, tlp: Option<Tlp>, record: u64, finding: &Finding<'_>) -> Replayed {

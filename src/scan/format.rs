@@ -31,7 +31,7 @@ use std::sync::Arc;
 ///
 /// The order is the narrowest first: formats with a sure sign (`zmap`, `shodan`, `zgrab2`, `nuclei`, `masscan`,
 /// `masscan-list`, `intelmq`, `n6`), then any JSON objects (`ndjson`), then any header row (`csv`), then lines (`list`).
-/// `shadowserver` never fits by content.
+/// `shadowserver` and `credentials` never fit by content.
 pub static FORMATS: &[FormatSpec] = &[
     super::zmap::SPEC,
     super::shodan::SPEC,
@@ -45,6 +45,7 @@ pub static FORMATS: &[FormatSpec] = &[
     super::csv::SPEC,
     super::list::SPEC,
     super::shadowserver::SPEC,
+    super::credentials::SPEC,
 ];
 
 /// Longest record by default, bytes: 1 MiB.
@@ -461,6 +462,12 @@ pub trait Format: Send + Sync {
 
     /// The whole record: columns, encoding, json, duplicate-key, then exposure, port, time.
     fn findings<'r>(&self, record: &'r [u8]) -> Findings<'r>;
+
+    /// A record as it may be written down: it reads the same, and where records hold secrets it holds none of them; empty
+    /// where nothing can be read of one that may hold them.
+    fn kept<'r>(&self, record: &'r [u8]) -> Cow<'r, [u8]> {
+        Cow::Borrowed(record)
+    }
 
     /// What it takes for what.
     fn describe(&self) -> Description;

@@ -11,12 +11,13 @@
 //! | delimited text | `delimited`, `columns`, `leap`, `others`; `csv`, `zmap`, `shadowserver` |
 //! | hosts of URLs, defanged or not | `authority`, `fangs` |
 //! | JSON | `json`; `ndjson`, `zgrab2`, `shodan`, `masscan`, `nuclei`, `intelmq`, `n6` |
-//! | lines | `lines`; `list`, `masscan_list` |
+//! | lines | `lines`; `list`, `masscan_list`, `credentials` |
 //!
 //! Adding a format is one file and one line in [`FORMATS`].
 
 mod authority;
 mod columns;
+mod credentials;
 mod csv;
 mod delimited;
 mod detect;
