@@ -486,14 +486,14 @@ fn books_summary(books: &crate::pipeline::Books) -> Vec<String> {
             counts.filter(|(_, n)| *n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
         if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
     };
-    let special = match books.unmatched_special {
-        0 => String::new(),
-        special => format!(" ({special} special-purpose)"),
-    };
+    let unmatched = [("special-purpose", books.unmatched_special), ("Dutch", books.unmatched_dutch)];
+    let unmatched: Vec<String> =
+        unmatched.iter().filter(|(_, n)| *n > 0).map(|(which, n)| format!("{n} {which}")).collect();
+    let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join(", ")) };
     vec![
         format!("  records      {}", books.records),
         format!("    matched    {}", books.matched),
-        format!("    unmatched  {}{special}", books.unmatched),
+        format!("    unmatched  {}{unmatched}", books.unmatched),
         format!("    skipped    {}{}", books.skipped, by(&mut books.skipped_by.iter())),
         format!("    rejected   {}{}", books.rejected, by(&mut books.rejected_by.iter())),
         format!("  decisions    {}", books.decisions),

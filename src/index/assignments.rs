@@ -208,7 +208,8 @@ impl Index {
     #[must_use]
     pub fn dutch_block(&self, address: Address) -> Option<DutchBlock<'_>> {
         let rows = self.section::<DelegationRow>(Section::Delegations);
-        let after = rows.partition_point(|row| self.block(row).range.first() <= address);
+        let place = (u32::from(address.family().address_bits()), address.bits());
+        let after = rows.partition_point(|row| (row.address_bits.get(), row.first.get()) <= place);
         // Blocks are disjoint, except where files contradict each other.
         let near = rows[..after].iter().rev().take(BLOCKS_SEARCHED_MAX).map(|row| self.block(row));
         near.into_iter().find(|block| block.range.holds(address))

@@ -35,6 +35,7 @@ mod claim;
 mod content;
 mod coverage;
 mod diff;
+mod dutch;
 mod errors;
 mod file;
 mod flatten;
@@ -67,6 +68,7 @@ pub use claim::{Claim, ClaimKey, Registered};
 pub use content::{AsnClaim, Counts, DomainClaim, OwnerIx, OwnerView};
 pub use coverage::Coverage;
 pub use diff::{BothOwners, Change, ChangeKind, Difference, ListIx, Named, Stretch, each_stretch};
+pub use dutch::DutchSpace;
 pub use errors::{BuildError, OpenError, WriteError};
 pub use kept::{find_kept, kept_directory, prune_kept};
 pub use layout::{

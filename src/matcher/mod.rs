@@ -15,7 +15,7 @@ mod stream;
 
 pub use hash::ContentHash;
 
-use crate::index::{Finder, Index};
+use crate::index::{DutchSpace, Finder, Index};
 use crate::scan::{
     Content, Filter, Format, KeyKinds, Keys, Mapped, Sink, Source, SourceError, Stream, Subject, Tally,
     Window,
@@ -24,7 +24,7 @@ use crate::text::with_host;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use stream::Carry;
 
 /// Default bytes of a chunk: a chunk is swept and hashed while it fits in a core's second-level cache.
@@ -64,6 +64,12 @@ pub trait Judge: Sync {
     type Error;
     /// Judges one record; `number` counts from 0 within the chunk, `start` is its first byte in the window.
     fn judge(&self, batch: &mut Self::Batch, number: u64, start: usize, record: &[u8]);
+    /// The space of which the judge is told the misses; `None`: of none.
+    fn watches(&self) -> Option<Arc<DutchSpace>> {
+        None
+    }
+    /// A record that nothing is registered for, perhaps of the space that is watched. It is tallied already.
+    fn missed(&self, _batch: &mut Self::Batch, _subject: Subject) {}
     /// Takes a chunk, in the order of the dump.
     fn accept(&mut self, chunk: Accepted<'_, Self::Batch>) -> Result<(), Self::Error>;
 }
@@ -119,7 +125,7 @@ pub fn drive<J: Judge>(
     let hash = options.hash_prefix.map(|prefix| ContentHash::new(prefix, options.chunk_bytes));
     let finder = index.finder();
     let kinds = KeyKinds { addresses: true, names: finder.has_domains(), asns: finder.has_asns() };
-    let filter = IndexFilter { index, finder, kinds };
+    let filter = IndexFilter { index, finder, kinds, watched: judge.watches() };
     let mut drive =
         Drive { format, filter, judge, options, hash, chunks_hashed: 0, records: 0, raw_bytes: &raw_bytes };
     let text_bytes = match &mut source.content {
@@ -134,6 +140,8 @@ struct IndexFilter<'i> {
     index: &'i Index,
     finder: Finder<'i>,
     kinds: KeyKinds,
+    /// The space of which the judge is told the misses.
+    watched: Option<Arc<DutchSpace>>,
 }
 
 impl Filter for IndexFilter<'_> {
@@ -161,6 +169,18 @@ impl Filter for IndexFilter<'_> {
 
     fn may_hold_v6(&self, addresses: &[u128]) -> u64 {
         self.finder.holds_v6_batch(addresses)
+    }
+
+    fn marks(&self, subject: Subject) -> bool {
+        let first = match subject {
+            Subject::Address(address) => address,
+            Subject::Prefix(prefix) => prefix.first(),
+        };
+        self.watched.as_ref().is_some_and(|space| space.may_hold(first))
+    }
+
+    fn marks_v4(&self, addresses: &[u32]) -> u64 {
+        self.watched.as_ref().map_or(0, |space| space.may_hold_v4_batch(addresses))
     }
 }
 
@@ -228,6 +248,10 @@ struct ChunkSink<'j, J: Judge> {
 impl<J: Judge> Sink for ChunkSink<'_, J> {
     fn candidate(&mut self, number: u64, start: usize, record: &[u8]) {
         self.judge.judge(&mut self.batch, number, start, record);
+    }
+
+    fn missed(&mut self, subject: Subject) {
+        self.judge.missed(&mut self.batch, subject);
     }
 }
 

@@ -134,6 +134,8 @@ table! {
         "Records of published dumps: each matched, unmatched, skipped or rejected.";
     SPECIAL Both Counter, "dijkwacht_special_records_total", [FEED],
         "Unmatched records whose address is special-purpose.";
+    DUTCH Both Counter, "dijkwacht_dutch_unmatched_records_total", [FEED],
+        "Unmatched records whose address is Dutch, by the delegations in the index: nobody has registered it.";
     REJECTED Both Counter, "dijkwacht_rejected_records_total",
         [FEED, these("reason", || Reject::ALL.map(Reject::as_str).into())],
         "Records that could not be read as far as they were judged.";

@@ -5,6 +5,7 @@ use super::correct::{Changes, Restriction, add};
 use super::decider::Decider;
 use super::report::{Books, RejectedAt};
 use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
+use crate::index::DutchSpace;
 use crate::matcher::{Accepted, Judge};
 use crate::policy::Decision;
 use crate::scan::{Findings, Format, REJECTS_KEPT, Reject, Skip, Subject};
@@ -12,6 +13,7 @@ use crate::text::{show, write_json};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// What one chunk gathers. Numbers and positions count within the chunk.
 #[derive(Default)]
@@ -27,6 +29,8 @@ pub(super) struct Batch {
 pub(super) struct RunJudge<'a, F> {
     pub(super) format: &'a dyn Format,
     pub(super) decider: &'a Decider<'a>,
+    /// The Dutch space, where the index knows it: what nobody there has registered is counted.
+    pub(super) dutch: Option<Arc<DutchSpace>>,
     /// What a corrected run takes; else all.
     pub(super) restriction: Option<Restriction<'a>>,
     /// Whose findings are another's now.
@@ -62,6 +66,15 @@ pub(super) struct Spill {
 impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
     type Batch = Batch;
     type Error = RunError;
+
+    fn watches(&self) -> Option<Arc<DutchSpace>> {
+        self.dutch.clone()
+    }
+
+    fn missed(&self, batch: &mut Batch, subject: Subject) {
+        let Some(dutch) = &self.dutch else { return };
+        batch.books.unmatched_dutch += u64::from(dutch.holds(self.decider.index, subject.range()));
+    }
 
     fn judge(&self, batch: &mut Batch, number: u64, start: usize, record: &[u8]) {
         let findings = match self.format.findings(record) {
@@ -111,7 +124,10 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         let found = (batch.found.len() - found_before) as u64;
         batch.books.decisions += found + left_out;
         match found + left_out {
-            0 => batch.miss(subject),
+            0 => {
+                batch.miss(subject);
+                subject.into_iter().for_each(|subject| self.missed(batch, subject));
+            }
             _ => batch.books.matched += 1,
         }
         if found > 0 && self.spill.is_some() {

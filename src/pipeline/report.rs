@@ -87,6 +87,8 @@ pub struct Books {
     pub unmatched: u64,
     /// Those of them whose address is special.
     pub unmatched_special: u64,
+    /// Those of them whose address is in Dutch space, as far as the index knows it: Dutch, but nobody's.
+    pub unmatched_dutch: u64,
     /// A registration is found, but the row is no exposure.
     pub skipped: u64,
     /// By reason.
@@ -124,6 +126,7 @@ impl Default for Books {
             matched: 0,
             unmatched: 0,
             unmatched_special: 0,
+            unmatched_dutch: 0,
             skipped: 0,
             skipped_by: CountBy::new(Skip::ALL.map(Skip::as_str)),
             rejected: 0,
@@ -148,6 +151,7 @@ impl AddAssign<&Books> for Books {
         self.matched += other.matched;
         self.unmatched += other.unmatched;
         self.unmatched_special += other.unmatched_special;
+        self.unmatched_dutch += other.unmatched_dutch;
         self.skipped += other.skipped;
         self.skipped_by += other.skipped_by;
         self.rejected += other.rejected;
@@ -222,6 +226,8 @@ impl Books {
     pub fn check(&self) -> Result<(), Unbalanced> {
         let judged = self.matched + self.unmatched + self.skipped + self.rejected;
         balance("records = matched + unmatched + skipped + rejected", self.records, judged)?;
+        let parts = self.unmatched_special.max(self.unmatched_dutch);
+        balance("unmatched = what is Dutch of it, and the rest", self.unmatched, self.unmatched.max(parts))?;
         let decided = self.alerts + self.duplicates + self.held + self.dropped + self.excepted;
         balance("decisions = alerts + duplicates + held + dropped + excepted", self.decisions, decided)?;
         balance("rejected = sum of its reasons", self.rejected, self.rejected_by.total())?;

@@ -8,7 +8,7 @@ use super::report::{RunReport, State};
 use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
-use crate::index::{Index, OwnerIx};
+use crate::index::{DutchSpace, Index, OwnerIx};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::Tlp;
 use crate::register::Constituency;
@@ -223,6 +223,7 @@ fn scan(
     let mut judge = RunJudge {
         format: &*dump.format,
         decider: &decider,
+        dutch: DutchSpace::of(job.index).map(Arc::new),
         restriction: correcting.map(|correcting| Restriction {
             owners: &correcting.owners,
             before: correcting.before.map(|before| decider_of(job, before, &dump.facts, report, "")),

@@ -364,6 +364,14 @@ pub trait Filter: Sync {
     fn may_hold_v4(&self, addresses: &[u32]) -> u64;
     /// The same for a batch of IPv6 addresses (not mapped ones), at most 64.
     fn may_hold_v6(&self, addresses: &[u128]) -> u64;
+    /// Whether the sink is told where a record about this is ruled out ([`Sink::missed`]).
+    fn marks(&self, _subject: Subject) -> bool {
+        false
+    }
+    /// The same for a batch of IPv4 addresses, at most 64.
+    fn marks_v4(&self, _addresses: &[u32]) -> u64 {
+        0
+    }
 }
 
 /// Takes what a sweep finds.
@@ -372,6 +380,8 @@ pub trait Sink {
     /// records included; `start` is the record's first byte in the window. The sink parses and judges it, and tallies
     /// its outcome itself.
     fn candidate(&mut self, number: u64, start: usize, record: &[u8]);
+    /// A record that the filter ruled out, and marks. It is tallied already.
+    fn missed(&mut self, _subject: Subject) {}
 }
 
 /// What a sweep counted itself. Records handed to the sink are in `records` only.
@@ -492,6 +502,13 @@ pub trait Format: Send + Sync {
     }
 }
 
+/// Tells the sink of a record that was ruled out, if the filter marks it.
+pub(super) fn tell_missed(subject: Option<Subject>, filter: &dyn Filter, sink: &mut dyn Sink) {
+    if let Some(subject) = subject.filter(|&subject| filter.marks(subject)) {
+        sink.missed(subject);
+    }
+}
+
 /// The exact sweep over the frames that `frame` finds, which are those of [`Format::frame`].
 pub(super) fn sweep_frames<F: Format + ?Sized>(
     format: &F,
@@ -510,7 +527,10 @@ pub(super) fn sweep_frames<F: Format + ?Sized>(
                 let (number, start, record) = (tally.count(), record.start, &window.bytes[record]);
                 match format.keys(record, kinds) {
                     Ok(keys) if filter.may_hold(&keys) => sink.candidate(number, start, record),
-                    Ok(keys) => tally.miss(keys.subject),
+                    Ok(keys) => {
+                        tally.miss(keys.subject);
+                        tell_missed(keys.subject, filter, sink);
+                    }
                     Err(reason) => tally.reject(number, start, reason),
                 }
                 next

@@ -23,7 +23,7 @@
 //! An end is looked for no further than [`LEAP_BYTES_MAX`], so hostile text costs no more than that on top of each exact frame.
 
 use super::delimited::{Chain, Dialect};
-use super::format::sweep_frames;
+use super::format::{sweep_frames, tell_missed};
 use super::others::Others;
 use super::simd::{BLOCK_BYTES, Block, Marker, Quad, Work};
 use super::{Filter, Format, KeyKinds, Keys, Sink, Subject, Tally, Window};
@@ -406,20 +406,25 @@ impl Queue {
             held |= deposit(exact.filter.may_hold_v6(v6), self.is_v6);
         }
         tally.records += self.count as u64;
-        self.miss(all & !held, tally);
+        self.miss(all & !held, exact, sink, tally);
         for place in ones(held) {
             self.judge(place, first + place as u64, exact, sink, tally);
         }
         (self.is_v6, self.count) = (0, 0);
     }
 
-    fn miss(&self, missed: u64, tally: &mut Tally) {
+    fn miss(&self, missed: u64, exact: Exact<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
         let maybe = self.v4[..self.count].iter().enumerate();
         let maybe = maybe.fold(0, |bits, (place, &v4)| bits | u64::from(may_be_special(v4)) << place);
         tally.unmatched += u64::from(missed.count_ones());
         for place in ones(missed & (maybe | self.is_v6)) {
             let is_special = self.address(place).special().is_some();
             tally.unmatched_special += u64::from(is_special);
+        }
+        let marked = exact.filter.marks_v4(&self.v4[..self.count]) & missed & !self.is_v6;
+        ones(marked).for_each(|place| sink.missed(Subject::Address(Address::v4(self.v4[place]))));
+        for place in ones(missed & self.is_v6) {
+            tell_missed(Some(Subject::Address(self.address(place))), exact.filter, sink);
         }
     }
 
@@ -431,7 +436,10 @@ impl Queue {
         let subject = Some(Subject::Address(self.address(place)));
         match exact.filter.may_hold(&Keys { subject, ..Keys::default() }) {
             true => sink.candidate(number, start, record),
-            false => tally.miss(subject),
+            false => {
+                tally.miss(subject);
+                tell_missed(subject, exact.filter, sink);
+            }
         }
     }
 

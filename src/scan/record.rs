@@ -2,7 +2,7 @@
 
 use super::format::Take;
 use crate::moment::Moment;
-use crate::net::{Address, Asn, Prefix};
+use crate::net::{Address, Asn, Prefix, Range};
 use std::borrow::Cow;
 
 /// Why a record cannot be read as far as it was judged; a closed set shared with summary and metrics.
@@ -161,6 +161,14 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// All its addresses.
+    pub fn range(self) -> Range {
+        match self {
+            Self::Address(address) => Range::new(address, address).expect("an address is a range"),
+            Self::Prefix(prefix) => prefix.range(),
+        }
+    }
+
     /// The subject that a prefix is: a /32 or /128 is an address.
     pub fn of_prefix(prefix: Prefix) -> Self {
         if prefix.first() == prefix.last() { Self::Address(prefix.first()) } else { Self::Prefix(prefix) }

@@ -181,10 +181,11 @@ fn the_dashboard_shows_every_metric_and_names_only_what_there_is() {
 }
 
 /// For a query when something is looked into.
-const NOT_ON_THE_DASHBOARD: [&str; 6] = [
+const NOT_ON_THE_DASHBOARD: [&str; 7] = [
     "dijkwacht_build_info",
     "dijkwacht_reload_last_successful",
     "dijkwacht_special_records_total",
+    "dijkwacht_dutch_unmatched_records_total",
     "dijkwacht_input_stored_bytes_total",
     "dijkwacht_batch_last_run_timestamp_seconds",
     "dijkwacht_process_max_fds",
