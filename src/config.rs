@@ -52,6 +52,8 @@ pub struct Config {
     pub intake: Intake,
     /// Where notices go.
     pub spool: Option<PathBuf>,
+    /// What is Dutch and nobody's is listed for each run.
+    pub residual: bool,
     /// A sender's directory belongs to this group.
     pub groups: BTreeMap<Sender, String>,
     /// Where metrics are served.
@@ -391,6 +393,7 @@ struct WrittenLog {
 #[serde(deny_unknown_fields, default)]
 struct WrittenSpool {
     path: Option<PathBuf>,
+    residual: bool,
     groups: BTreeMap<String, String>,
 }
 
@@ -483,6 +486,7 @@ impl Written {
             index: self.register.index.map(under),
             inbox: self.inbox.path.map(under),
             spool: self.spool.path.map(under),
+            residual: self.spool.residual,
             groups: self.spool.groups.into_iter().map(check_group).collect::<Result<_, _>>()?,
             metrics_listen: self.metrics.listen,
             feeds: self.feeds.into_iter().map(|feed| check_feed(feed, base)).collect::<Result<_, _>>()?,

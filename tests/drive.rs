@@ -528,6 +528,7 @@ fn run_while(
         scratch_directory: work.directory.path(),
         cancelled: &Arc::default(),
         progress: &progress,
+        residual: false,
         rejects: None,
     };
     let spool = Spool::open(&work.directory.path().join("spool"), &SpoolOptions::default()).unwrap();

@@ -45,6 +45,12 @@ impl Subject {
             let (owner, port) = (row % owners, 1 + row / owners);
             writeln!(text, "192.0.2.{owner},{port},2026-11-22T01:02:03Z,\"two\nlines\"").unwrap();
         }
+        // Dutch, and nobody's: listed.
+        for host in 0..9 {
+            writeln!(text, "91.192.{host}.1,80,2026-11-22T01:02:03Z,").unwrap();
+        }
+        let delegated = "2|ripencc|20261122|1|19830705|20261122|+0100\nripencc|NL|ipv4|91.192.0.0|65536|20100101|allocated|a\n";
+        std::fs::write(directory.path().join("delegated-ripencc-extended"), delegated).unwrap();
         let mut dump = directory.path().join("dump.csv");
         std::fs::write(&dump, &text).unwrap();
         if compressed {
@@ -65,6 +71,9 @@ impl Subject {
             .args(["--feed", "partner", "--identifier", "open-rdp"])
             .arg("--register")
             .arg(self.directory.path().join("register.csv"))
+            .arg("--register")
+            .arg(self.directory.path().join("delegated-ripencc-extended"))
+            .arg("--residual")
             .arg("--spool")
             .arg(place.join("spool"))
             .arg(&self.dump)
@@ -81,7 +90,7 @@ fn place() -> tempfile::TempDir {
 fn visible(tree: &Tree) -> Tree {
     let seen = |path: &Path| {
         let depth = path.components().count();
-        (path.starts_with("new") || path.starts_with("held")) && depth > 1
+        ["new", "held", "runs"].iter().any(|part| path.starts_with(part)) && depth > 1
     };
     tree.iter().filter(|(path, _)| seen(path)).map(|(path, entry)| (path.clone(), entry.clone())).collect()
 }
@@ -140,6 +149,8 @@ fn sweep(subject: &Subject, faults: &dyn Fn(&Point) -> Vec<Fault>) {
         return;
     }
     let wanted = reference(subject);
+    let is_list = |path: &PathBuf| path.to_string_lossy().ends_with(".residual.jsonl");
+    assert!(wanted.keys().any(is_list), "what is nobody's is listed");
     let start = Instant::now();
     let swept = Trial {
         command: &|place| subject.command(place),

@@ -6,8 +6,11 @@
 mod work;
 
 use fastrand::Rng;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::PermissionsExt;
 use work::{Work, count, gzip};
 
 /// A block that ends in the middle of a /20, one that is whole /20s, one smaller than a /24, and two of IPv6.
@@ -130,7 +133,7 @@ fn what_is_dutch_and_nobodys_is_counted_whatever_the_format_and_the_chunks() {
             assert_eq!(count(&found, "records"), addresses.len() as u64);
         }
         let plain = work.dump(&format!("--index plain.dwi --format {format} --identifier x --dry-run dump"));
-        assert_eq!(count(&plain, "unmatched_dutch"), 0, "nothing is known of the space");
+        assert!(plain["unmatched_dutch"].is_null(), "nothing is known of the space");
     }
     let text = work.matched("--index owners.dwi --format list --identifier x --dry-run dump");
     assert!(text.out.contains(" Dutch)"), "{}", text.out);
@@ -145,4 +148,125 @@ fn a_record_of_a_prefix_is_dutch_if_all_of_it_is() {
     );
     let found = work.dump("--index owners.dwi --format csv --identifier x --dry-run dump.csv");
     assert_eq!((count(&found, "unmatched"), count(&found, "unmatched_dutch")), (7, 3), "{found}");
+}
+
+/// The work list of a run.
+fn residual(work: &Work, run: &Value) -> (String, Vec<Value>) {
+    let name = format!("spool/runs/{}.residual.jsonl", run["run"].as_str().unwrap());
+    let text = std::fs::read_to_string(work.path(&name)).unwrap();
+    (name, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// A line of it, as far as an oracle knows.
+type Known = (String, u64, Vec<String>);
+
+/// By holder and place, in the order of the dump.
+fn expected(addresses: &[IpAddr]) -> BTreeMap<(String, String), Known> {
+    let mut lines = BTreeMap::<(String, String), Known>::new();
+    for address in addresses {
+        let Some(holder) = residual_holder(*address) else { continue };
+        let network = match address {
+            IpAddr::V4(v4) => format!("{}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff)),
+            IpAddr::V6(v6) => format!("{}/48", Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80)),
+        };
+        let line = lines.entry((holder.to_owned(), network.clone())).or_insert((network, 0, Vec::new()));
+        line.1 += 1;
+        if line.2.len() < 4 && !line.2.contains(&address.to_string()) {
+            line.2.push(address.to_string());
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_work_list_is_by_holder_and_network_and_the_same_whatever_the_chunks() {
+    let work = work();
+    for seed in 10..14 {
+        let addresses = addresses(seed);
+        let text = dump("csv", &addresses);
+        work.write("dump.csv", &text);
+        work.write("dump.csv.gz", gzip(text.as_bytes()));
+        let expected = expected(&addresses);
+        let mut seen = None;
+        for (label, words) in [
+            ("a", "dump.csv"),
+            ("b", "--chunk-bytes 60 dump.csv"),
+            ("c", "--chunk-bytes 777 --threads 1 dump.csv.gz"),
+        ] {
+            let words = format!(
+                "--index owners.dwi --feed s{seed} --identifier x --spool spool --residual --label {label} {words}"
+            );
+            let run = work.dump(&words);
+            let (name, lines) = residual(&work, &run);
+            let found: BTreeMap<(String, String), Known> = lines
+                .iter()
+                .map(|line| {
+                    let text = |key: &str| line[key].as_str().unwrap().to_owned();
+                    let addresses = serde_json::from_value(line["addresses"].clone()).unwrap();
+                    ((text("holder"), text("network")), (text("network"), count(line, "records"), addresses))
+                })
+                .collect();
+            assert_eq!(found.len(), lines.len());
+            assert_eq!(found, expected, "seed {seed}: {words}");
+            let total: u64 = lines.iter().map(|line| count(line, "records")).sum();
+            assert_eq!(total, count(&run, "unmatched_dutch"));
+            let most: Vec<u64> = lines.iter().map(|line| count(line, "holder_records")).collect();
+            assert!(most.is_sorted_by(|a, b| a >= b), "the holder with the most comes first");
+            let mode = work.path(&name).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let bytes = std::fs::read(work.path(&name)).unwrap();
+            assert_eq!(*seen.get_or_insert_with(|| bytes.clone()), bytes);
+        }
+    }
+    work.run("spool verify --spool spool").check(0, &[]);
+}
+
+#[test]
+fn an_owner_whose_registration_has_ended_is_named_with_its_contact() {
+    let work = work();
+    work.write("dump.csv", "ip\n91.192.1.7\n91.192.2.7\n");
+    let run = work.dump("--index owners.dwi --format csv --identifier x --spool spool --residual dump.csv");
+    let (_, lines) = residual(&work, &run);
+    assert_eq!(
+        lines,
+        [
+            json!({"network": "91.192.1.0/24", "holder": "holder-a", "holder_records": 2, "records": 1,
+                "addresses": ["91.192.1.7"], "lapsed": ["old"], "abuse_contact": "cert@old.example"}),
+            json!({"network": "91.192.2.0/24", "holder": "holder-a", "holder_records": 2, "records": 1,
+                "addresses": ["91.192.2.7"]}),
+        ]
+    );
+}
+
+#[test]
+fn the_work_list_is_written_when_asked_only_and_goes_with_its_run() {
+    let work = work();
+    work.write("dump.csv", "ip\n91.192.1.7\n91.192.1.8\n91.192.2.7\n");
+    let words = "--index owners.dwi --format csv --identifier x";
+    let listed = |work: &Work| work.files("spool/runs");
+    work.dump(&format!("{words} --spool spool dump.csv"));
+    assert_eq!(listed(&work), [""; 0]);
+    work.write("c.toml", "spool.path = \"spool\"\nspool.residual = true\n");
+    let run = work.dump(&format!("{words} --config c.toml --label by-config dump.csv"));
+    let (name, lines) = residual(&work, &run);
+    assert_eq!(lines.len(), 2);
+    // A dump that was published before gives none.
+    work.dump(&format!("{words} --spool spool --residual dump.csv"));
+    assert_eq!(listed(&work).len(), 1);
+    for elsewhere in ["--dry-run", "--output out.jsonl"] {
+        work.matched(&format!("{words} --residual {elsewhere} dump.csv")).check(64, &["--spool"]);
+    }
+    // What is about one address goes, the count stays.
+    work.run("spool forget --spool spool --address 91.192.1.7 --because test").check(0, &[]);
+    let (_, lines) = residual(&work, &run);
+    assert_eq!((&lines[0]["addresses"], &lines[0]["records"]), (&json!(["91.192.1.8"]), &json!(2)));
+    work.run("spool forget --spool spool --address 91.192.2.0/24 --because test").check(0, &[]);
+    assert_eq!(residual(&work, &run).1.len(), 1);
+    // Without its run in new/ it counts for nothing: the next start removes it.
+    work.write("spool/runs/other-0123456789abcdef.residual.jsonl", "{}\n");
+    work.write("spool/runs/notes.txt", "a person's\n");
+    work.dump(&format!("{words} --spool spool --label again dump.csv"));
+    assert_eq!(listed(&work).len(), 2, "{:?}", listed(&work));
+    work.run("spool prune --spool spool --older-than 0").check(0, &[]);
+    assert!(!work.path(&name).exists(), "{:?}", listed(&work));
 }

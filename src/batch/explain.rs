@@ -306,6 +306,7 @@ impl<'a> Work<'a> {
             scratch_directory: &self.scratch_directory,
             cancelled: &self.cancelled,
             progress: &|_| {},
+            residual: false,
             rejects: None,
         }
     }

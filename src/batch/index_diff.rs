@@ -102,6 +102,7 @@ impl Desk<'_> {
             scratch_directory: &std::env::temp_dir(),
             cancelled: &Arc::default(),
             progress: &|_| {},
+            residual: false,
             rejects: None,
         };
         let word = Word { because: "index diff".to_owned(), by: None };

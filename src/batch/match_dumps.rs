@@ -51,6 +51,8 @@ pub struct MatchRequest {
     pub output: Option<PathBuf>,
     /// `--dry-run`.
     pub dry_run: bool,
+    /// `--residual`.
+    pub residual: bool,
     /// `--rejects`.
     pub rejects: Option<PathBuf>,
     /// `--metrics-file`.
@@ -198,6 +200,9 @@ fn check(request: &MatchRequest) -> Result<(), Failure> {
     if request.rejects.as_deref() == Some(Path::new("-")) {
         return Err(Failure::Usage("rejects are written to a file: name one with --rejects".to_owned()));
     }
+    if request.residual && (request.dry_run || request.output.is_some()) {
+        return Err(Failure::Usage("--residual is kept in a spool: give --spool DIR".to_owned()));
+    }
     if request.dumps.iter().filter(|dump| dump.as_os_str() == "-").count() > 1 {
         return Err(Failure::Usage("standard input (-) can be read only once".to_owned()));
     }
@@ -314,6 +319,7 @@ impl Call<'_> {
                 stopwatch.tell(now);
                 progress.tell(now);
             },
+            residual: self.request.residual || self.config.residual,
             rejects: rejects.map(|out| out as &mut (dyn Write + Send + Sync)),
         };
         let destination = match sink {
@@ -458,6 +464,10 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
     let is_in_spool = matches!(report.state, State::Published | State::AlreadyPublished);
     if let (true, Some(run), Some(spool)) = (is_in_spool, &report.run, spool) {
         lines.push(format!("  notices in   {}", spool.join("new").join(run).display()));
+        let residual = spool.join("runs").join(format!("{run}.residual.jsonl"));
+        if residual.exists() {
+            lines.push(format!("  residual in  {}", residual.display()));
+        }
         if spool.join("held").join(run).exists() {
             lines.push(format!("  held in      {}", spool.join("held").join(run).display()));
         }
@@ -486,7 +496,8 @@ fn books_summary(books: &crate::pipeline::Books) -> Vec<String> {
             counts.filter(|(_, n)| *n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
         if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
     };
-    let unmatched = [("special-purpose", books.unmatched_special), ("Dutch", books.unmatched_dutch)];
+    let unmatched =
+        [("special-purpose", books.unmatched_special), ("Dutch", books.unmatched_dutch.unwrap_or_default())];
     let unmatched: Vec<String> =
         unmatched.iter().filter(|(_, n)| *n > 0).map(|(which, n)| format!("{n} {which}")).collect();
     let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join(", ")) };

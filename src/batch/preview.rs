@@ -60,6 +60,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
         scratch_directory: &std::env::temp_dir(),
         cancelled: &Arc::default(),
         progress: &|_| {},
+        residual: false,
         rejects: None,
     };
     let preview = pipeline::preview(&job, with_alerts).map_err(Failure::Run)?;

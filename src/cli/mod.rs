@@ -180,6 +180,11 @@ struct MatchArgs {
     /// Do everything but hashing, staging and publishing
     #[arg(long)]
     dry_run: bool,
+    /// List what is Dutch and nobody's in the spool, as runs/<run>.residual.jsonl: a line for each holder and /24 (IPv6: /48)
+    ///
+    /// Needs delegation statistics among the register's sources.
+    #[arg(long)]
+    residual: bool,
     /// Write each rejected record's number, offset and reason here, one JSON object a line
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -707,6 +712,7 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         spool: args.spool,
         output: args.output,
         dry_run: args.dry_run,
+        residual: args.residual,
         rejects: args.rejects,
         metrics_file: args.metrics_file,
         threads: args.threads.map(usize::from),

@@ -362,7 +362,7 @@ fn sieve(mask: u64, holds: impl Fn(usize) -> bool) -> u64 {
 
 /// The bits that are set, lowest first.
 #[inline]
-fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let one = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
         bits &= bits - 1;

@@ -237,7 +237,7 @@ impl Registry {
         add(&table::HELD, &books.held_by.iter().collect::<Vec<_>>());
         for (metric, count) in [
             (&table::SPECIAL, books.unmatched_special),
-            (&table::DUTCH, books.unmatched_dutch),
+            (&table::DUTCH, books.unmatched_dutch.unwrap_or_default()),
             (&table::NOTICES, books.owners),
             (&table::INPUT_BYTES, books.bytes),
             (&table::STORED_BYTES, books.bytes_stored),

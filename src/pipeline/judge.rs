@@ -4,6 +4,7 @@ use super::RunError;
 use super::correct::{Changes, Restriction, add};
 use super::decider::Decider;
 use super::report::{Books, RejectedAt};
+use super::residual::Residual;
 use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
 use crate::index::DutchSpace;
 use crate::matcher::{Accepted, Judge};
@@ -23,6 +24,8 @@ pub(super) struct Batch {
     books: Books,
     rejected_first: Vec<(u64, usize, Reject)>,
     changes: Changes,
+    /// What is Dutch and nobody's, if it is listed.
+    dutch: Vec<Subject>,
 }
 
 /// The one judge of a run: its shared half decides, its other half keeps the books.
@@ -31,6 +34,8 @@ pub(super) struct RunJudge<'a, F> {
     pub(super) decider: &'a Decider<'a>,
     /// The Dutch space, where the index knows it: what nobody there has registered is counted.
     pub(super) dutch: Option<Arc<DutchSpace>>,
+    /// And listed, where somebody asks for it.
+    pub(super) residual: Option<Residual>,
     /// What a corrected run takes; else all.
     pub(super) restriction: Option<Restriction<'a>>,
     /// Whose findings are another's now.
@@ -73,7 +78,13 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
 
     fn missed(&self, batch: &mut Batch, subject: Subject) {
         let Some(dutch) = &self.dutch else { return };
-        batch.books.unmatched_dutch += u64::from(dutch.holds(self.decider.index, subject.range()));
+        if !dutch.holds(self.decider.index, subject.range()) {
+            return;
+        }
+        *batch.books.unmatched_dutch.get_or_insert(0) += 1;
+        if self.residual.is_some() {
+            batch.dutch.push(subject);
+        }
     }
 
     fn judge(&self, batch: &mut Batch, number: u64, start: usize, record: &[u8]) {
@@ -160,6 +171,9 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         self.books.add_sweep(&tally);
         self.books += &batch.books;
         add(&mut self.changes, batch.changes);
+        if let Some(residual) = &mut self.residual {
+            batch.dutch.iter().for_each(|subject| residual.add(self.decider.index, *subject));
+        }
         let base = match &mut self.spill {
             Some(spill) => spill.append(&batch.spill)?,
             None => 0,

@@ -16,6 +16,7 @@ mod preview;
 mod render;
 mod replay;
 mod report;
+mod residual;
 mod run;
 mod sort;
 mod wide;
@@ -69,6 +70,8 @@ pub struct Job<'a> {
     pub cancelled: &'a Arc<AtomicBool>,
     /// Told now and then how far it is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Lists what is Dutch and nobody's beside the run's manifest in the spool.
+    pub residual: bool,
     /// Gets each rejected record, one JSON object a line.
     pub rejects: Option<&'a mut (dyn Write + Send + Sync)>,
 }

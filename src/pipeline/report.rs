@@ -87,8 +87,9 @@ pub struct Books {
     pub unmatched: u64,
     /// Those of them whose address is special.
     pub unmatched_special: u64,
-    /// Those of them whose address is in Dutch space, as far as the index knows it: Dutch, but nobody's.
-    pub unmatched_dutch: u64,
+    /// Those of them whose address is in Dutch space: Dutch, but nobody's. `None` where the index knows of no space whether it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmatched_dutch: Option<u64>,
     /// A registration is found, but the row is no exposure.
     pub skipped: u64,
     /// By reason.
@@ -126,7 +127,7 @@ impl Default for Books {
             matched: 0,
             unmatched: 0,
             unmatched_special: 0,
-            unmatched_dutch: 0,
+            unmatched_dutch: None,
             skipped: 0,
             skipped_by: CountBy::new(Skip::ALL.map(Skip::as_str)),
             rejected: 0,
@@ -151,7 +152,9 @@ impl AddAssign<&Books> for Books {
         self.matched += other.matched;
         self.unmatched += other.unmatched;
         self.unmatched_special += other.unmatched_special;
-        self.unmatched_dutch += other.unmatched_dutch;
+        if let Some(dutch) = other.unmatched_dutch {
+            *self.unmatched_dutch.get_or_insert(0) += dutch;
+        }
         self.skipped += other.skipped;
         self.skipped_by += other.skipped_by;
         self.rejected += other.rejected;
@@ -226,7 +229,7 @@ impl Books {
     pub fn check(&self) -> Result<(), Unbalanced> {
         let judged = self.matched + self.unmatched + self.skipped + self.rejected;
         balance("records = matched + unmatched + skipped + rejected", self.records, judged)?;
-        let parts = self.unmatched_special.max(self.unmatched_dutch);
+        let parts = self.unmatched_special.max(self.unmatched_dutch.unwrap_or_default());
         balance("unmatched = what is Dutch of it, and the rest", self.unmatched, self.unmatched.max(parts))?;
         let decided = self.alerts + self.duplicates + self.held + self.dropped + self.excepted;
         balance("decisions = alerts + duplicates + held + dropped + excepted", self.decisions, decided)?;

@@ -5,6 +5,7 @@ use super::decider::{Decider, Excepted};
 use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
 use super::report::{RunReport, State};
+use super::residual::Residual;
 use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
@@ -106,6 +107,9 @@ fn process(
                 return count(scanned.sorted, report);
             }
             let facts = run_facts(job, &dump, &scanned, report)?;
+            if let Some(residual) = &scanned.residual {
+                stage.write_residual(|out| residual.write(job.index, out))?;
+            }
             let mut notices = Notices::Stage { stage: &stage, current: None };
             render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
             notices.finish()?;
@@ -196,6 +200,8 @@ struct Scanned {
     sorted: Sorted,
     spill: Option<Spill>,
     hash: blake3::Hash,
+    /// What is Dutch and nobody's, if it is listed.
+    residual: Option<Residual>,
 }
 
 impl Scanned {
@@ -220,10 +226,13 @@ fn scan(
         true => None,
         false => Some(Spill { file: scratch.file().map_err(RunError::Scratch)?, bytes: 0 }),
     };
+    let dutch = DutchSpace::of(job.index).map(Arc::new);
+    report.books.unmatched_dutch = dutch.as_ref().map(|_| 0);
     let mut judge = RunJudge {
         format: &*dump.format,
         decider: &decider,
-        dutch: DutchSpace::of(job.index).map(Arc::new),
+        residual: (job.residual && keep).then(Residual::new),
+        dutch,
         restriction: correcting.map(|correcting| Restriction {
             owners: &correcting.owners,
             before: correcting.before.map(|before| decider_of(job, before, &dump.facts, report, "")),
@@ -248,7 +257,7 @@ fn scan(
         progress: &|bytes| (job.progress)(Progress::Scanned { bytes, of: total }),
     };
     let driven = drive(&mut dump.source, &*dump.format, job.index, &mut judge, options);
-    let RunJudge { spill, sorter, books, rejected_first, mut changes, .. } = judge;
+    let RunJudge { spill, sorter, books, rejected_first, mut changes, residual, .. } = judge;
     report.books = books;
     report.rejected_first = rejected_first;
     let Driven { text_bytes, hash, .. } = driven.map_err(|error| match error {
@@ -272,7 +281,7 @@ fn scan(
     }
     report.changes = listed(changes);
     let hash = hash.or(transcoded_hash).unwrap_or_else(|| blake3::hash(b""));
-    Ok(Scanned { sorted, spill, hash })
+    Ok(Scanned { sorted, spill, hash, residual })
 }
 
 /// What nobody is told of any more, by another reading of the dump.

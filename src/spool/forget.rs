@@ -7,7 +7,7 @@
 //!  3  under the spool's lock: tmp/forget.<run> ⇄ new/<run>    one exchange: a mailer sees the one or the other, both whole
 //!  4  held/<run>: files that go are removed, others replaced  the manifest of 3 tells what must be there
 //!     for each retired run:
-//!  5  runs/<run>.json is replaced
+//!  5  runs/<run>.json is replaced, and before it, of any run, runs/<run>.residual.jsonl
 //!  6  notes of mailers about the owner's notices are removed from their claims, where we may
 //!  7  forgetting.json is removed                              done
 //! ```
@@ -21,15 +21,16 @@ use super::claim::{directories_in, open_root, runs_in};
 use super::directory::Directory;
 use super::error::SpoolError;
 use super::held::{decided, retired_in};
-use super::layout::{CUR, DONE, FAILED, PRIVATE, PUBLISHED, Spool, retired_file, wait_for};
+use super::layout::{CUR, DONE, FAILED, PRIVATE, PUBLISHED, Spool, residual_file, retired_file, wait_for};
 use super::manifest::{self, MANIFEST_FILE, Manifest, NoticeFacts, Tombstone, Word};
 use super::names::{ClaimName, RunName, Sender, notice_file};
 use super::trace::Sought;
 use crate::alert::Told;
 use crate::moment::Moment;
-use crate::net::{Address, Prefix};
+use crate::net::{Address, Prefix, Range};
 use rustix::fs::{Gid, Mode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -218,11 +219,29 @@ impl Forgetting<'_> {
             self.forget_held(held)?;
         }
         drop(held);
+        self.forget_residual(run)?;
         if spool.held.holds(run.as_str())? {
             // Sets it aside if nothing of it waits any more.
             spool.decide_on(run)?;
         }
         Ok(())
+    }
+
+    /// Takes what goes out of the list of what is nobody's: addresses, and what is said of an owner. How much was seen stays.
+    fn forget_residual(&self, run: &RunName) -> Result<(), SpoolError> {
+        let (runs, name) = (&self.spool.runs, residual_file(run.as_str()));
+        let _lock = self.spool.lock()?;
+        let Some(content) = read(runs, &name)? else { return Ok(()) };
+        let lines = content.split_inclusive(|&byte| byte == b'\n');
+        let kept: Vec<u8> = lines.flat_map(|line| residual_without(line, self.sought)).collect();
+        if kept == content {
+            return Ok(());
+        }
+        let made = format!("forget.{run}.residual");
+        self.spool.tmp.remove_file(&made)?;
+        write_durably(&self.spool.tmp, &made, INTENT_MODE, &kept, None)?;
+        self.spool.tmp.rename(&made, runs, &name)?;
+        runs.sync()
     }
 
     /// Puts the run without what goes in its place.
@@ -447,6 +466,44 @@ impl Forgetting<'_> {
         }
         Ok(())
     }
+}
+
+/// A line of what is nobody's without what goes; empty if nothing is left. One that cannot be read says nothing that may stay.
+fn residual_without(line: &[u8], sought: &Sought) -> Vec<u8> {
+    let range = match sought {
+        Sought::Address(address) => Range::new(*address, *address),
+        Sought::Prefix(prefix) => Some(prefix.range()),
+        Sought::Owner(_) | Sought::Alert(_) => None,
+    };
+    let goes = |text: &Value| match (range, sought, text.as_str()) {
+        (Some(range), _, Some(text)) => Range::read(text.as_bytes()).is_ok_and(|it| range.contains(it)),
+        (None, Sought::Owner(owner), Some(id)) => id.eq_ignore_ascii_case(owner),
+        _ => false,
+    };
+    let Ok(Value::Object(mut said)) = serde_json::from_slice(line) else { return Vec::new() };
+    let is_owner = range.is_none()
+        && (said.get("desk").is_some_and(goes)
+            || said.get("lapsed").and_then(Value::as_array).is_some_and(|ids| ids.iter().any(goes)));
+    let names_any = |said: &Map<String, Value>| {
+        said.get("addresses").and_then(Value::as_array).is_some_and(|addresses| addresses.iter().any(goes))
+    };
+    if is_owner {
+        for key in ["desk", "lapsed", "abuse_contact", "asn", "netname"] {
+            said.remove(key);
+        }
+    } else if range.is_some() && names_any(&said) {
+        if let Some(Value::Array(addresses)) = said.get_mut("addresses") {
+            addresses.retain(|address| !goes(address));
+            if addresses.is_empty() {
+                return Vec::new();
+            }
+        }
+    } else {
+        return line.to_vec();
+    }
+    let mut line = serde_json::to_vec(&said).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 fn read(directory: &Directory, name: &str) -> Result<Option<Vec<u8>>, SpoolError> {

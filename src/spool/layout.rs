@@ -189,6 +189,14 @@ pub(super) fn retired_file(run: &str) -> String {
     format!("{run}.json")
 }
 
+/// The file in `runs` that lists what of a run is Dutch and nobody's. It counts while the run is in `new`.
+pub(super) fn residual_file(run: &str) -> String {
+    format!("{run}{RESIDUAL_SUFFIX}")
+}
+
+/// What a [`residual_file`]'s name ends in.
+pub(super) const RESIDUAL_SUFFIX: &str = ".residual.jsonl";
+
 pub(super) fn create_root(path: &Path) -> Result<Directory, SpoolError> {
     let create = |errno: Errno| SpoolError::create(path, errno);
     if let Some(root) = Directory::find_path(path).map_err(create)? {

@@ -12,6 +12,7 @@
 //!   held/<run>.decided/                   what no longer waits
 //!   cur/<run>.<sender>/                   a claim, made by a mailer with mkdir
 //!   done/ failed/                         claims that were acknowledged
+//!   runs/<run>.residual.jsonl             what is Dutch and nobody's; 0600, while <run> is in new/
 //!   runs/<run>.json                       manifests of retired runs: that a dump was published is remembered
 //!   forgetting.json                       what is being forgotten, until it is
 //!   lock                                  held around a commit, around recovery, and while a stage is made

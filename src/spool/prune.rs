@@ -4,7 +4,7 @@
 //!  under the spool's lock, for each run whose senders' claims are all in done/ and of which nothing is held:
 //!  1  new/<run>/manifest.json is linked as runs/<run>.json, and runs/ durable   a crash here: in both, and the same
 //!  2  new/<run> → tmp/retired.<run>                                             THE RETIREMENT
-//!  3  new/ durable, unlock                                                      a crash here: recovery removes it from tmp/
+//!  3  new/ durable, runs/<run>.residual.jsonl is removed, unlock                                                      a crash here: recovery removes it from tmp/
 //!  4  tmp/retired.<run> is removed
 //!  then, where the retention says so:
 //!  5  held/<run>.decided → tmp/pruned.<run>, held/ durable, removed             its decisions stay known, in runs/
@@ -18,7 +18,7 @@ use super::claim::{directories_in, open_root, runs_in};
 use super::directory::Directory;
 use super::error::SpoolError;
 use super::held::{DECIDED, Held, decided, retired_in};
-use super::layout::{CUR, DONE, FAILED, NEW, Spool, retired_file};
+use super::layout::{CUR, DONE, FAILED, NEW, Spool, residual_file, retired_file};
 use super::manifest::{self, MANIFEST_FILE, Manifest};
 use super::names::{ClaimName, RunName};
 use crate::moment::Moment;
@@ -193,6 +193,8 @@ impl Spool {
         self.tmp.remove_tree(&aside)?;
         self.new.rename_new(run.as_str(), &self.tmp, &aside)?;
         self.new.sync()?;
+        // It names addresses, as the notices do. A crash before this: recovery removes it.
+        self.runs.remove_file(residual_file(run.as_str()))?;
         drop(lock);
         // Recovery may be faster: what is gone is no error.
         self.tmp.remove_tree(&aside)

@@ -6,6 +6,7 @@
 //!  3  directories durable
 //!  4  lock; is <run> in new/ or runs/? then it was published before
 //!  5  tmp/<stage>/held → held/<run>, and held/ durable     a crash here: held/<run> has no commit and is removed
+//!     tmp/<stage>/residual.jsonl → runs/<run>.residual.jsonl, and runs/ durable     the same
 //!  6  tmp/<stage>/run → new/<run>, never replacing         THE COMMIT
 //!  7  new/ durable, unlock                                 a crash here: published; the empty stage is removed
 //! ```
@@ -15,10 +16,10 @@
 
 use super::directory::Directory;
 use super::error::SpoolError;
-use super::layout::Lock;
+use super::layout::{Lock, residual_file};
 use super::manifest::{self, Account, MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, Occasion, RunFacts};
 use super::names::RunName;
-use super::stage::{HELD, RUN, Stage};
+use super::stage::{HELD, RESIDUAL, RUN, Stage};
 use crate::moment::Moment;
 use rustix::fs::Mode;
 use std::io::Write;
@@ -139,6 +140,7 @@ impl<'s> StagedRun<'s> {
         {
             // Without a commit it counts for nothing; what we cannot remove, recovery does.
             let _ = held.remove_tree(run.as_str());
+            let _ = self.stage.spool.runs.remove_file(residual_file(run.as_str()));
             return Err(error);
         }
         self.stage
@@ -161,6 +163,14 @@ impl<'s> StagedRun<'s> {
         }
         if holds_any || is_stale {
             spool.held.sync()?;
+        }
+        let residual = residual_file(name);
+        if self.stage.written().has_residual {
+            directory.rename(RESIDUAL, &spool.runs, &residual)?;
+            spool.runs.sync()?;
+        } else if spool.runs.holds(&residual)? {
+            spool.runs.remove_file(&residual)?;
+            spool.runs.sync()?;
         }
         directory.rename_new(RUN, &spool.new, name)
     }

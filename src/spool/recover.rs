@@ -5,7 +5,7 @@
 
 use super::directory::Directory;
 use super::error::SpoolError;
-use super::layout::{Spool, retired_file};
+use super::layout::{RESIDUAL_SUFFIX, Spool, retired_file};
 use super::names::RunName;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -34,6 +34,8 @@ struct Listings {
 struct Plan<'l> {
     stages: Vec<&'l OsStr>,
     held: Vec<&'l OsStr>,
+    /// Lists of what is nobody's, of runs that are not in `new`: never committed, or retired.
+    residual: Vec<&'l OsStr>,
 }
 
 impl Spool {
@@ -48,6 +50,9 @@ impl Spool {
         }
         for run in &plan.held {
             self.held.remove_tree(run)?;
+        }
+        for file in &plan.residual {
+            self.runs.remove_file(file)?;
         }
         drop(lock);
         self.resume_forgetting()?;
@@ -92,7 +97,13 @@ fn plan(listings: &Listings) -> Plan<'_> {
     let is_stale = |name: &OsString| {
         name.to_str().and_then(|name| RunName::read(name).ok()).as_ref().is_some_and(is_uncommitted)
     };
+    let is_left = |name: &&OsString| {
+        let run = name.to_str().and_then(|name| name.strip_suffix(RESIDUAL_SUFFIX));
+        run.and_then(|run| RunName::read(run).ok())
+            .is_some_and(|run| !listings.new.contains(OsStr::new(run.as_str())))
+    };
     Plan {
+        residual: listings.runs.iter().filter(is_left).map(OsString::as_os_str).collect(),
         stages: free.map(|(name, _)| name.as_os_str()).collect(),
         held: listings.held.iter().filter(|name| is_stale(name)).map(OsString::as_os_str).collect(),
     }
@@ -100,6 +111,7 @@ fn plan(listings: &Listings) -> Plan<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::residual_file;
     use super::*;
 
     const RUN: &str = "feed-0123456789abcdef";
@@ -107,7 +119,7 @@ mod tests {
     /// Every combination of what may stand in the four directories.
     #[test]
     fn only_what_no_commit_stands_for_is_removed() {
-        for bits in 0..32_u8 {
+        for bits in 0..64_u8 {
             let has = |bit: u8| bits & (1 << bit) != 0;
             let (stage, is_locked, held, new, retired) = (has(0), has(1), has(2), has(3), has(4));
             let some = |there: bool, name: &str| there.then(|| OsString::from(name)).into_iter();
@@ -115,11 +127,12 @@ mod tests {
                 stages: some(stage, "1.0").map(|name| (name, is_locked)).collect(),
                 held: some(held, RUN).collect(),
                 new: some(new, RUN).collect(),
-                runs: some(retired, &retired_file(RUN)).collect(),
+                runs: some(retired, &retired_file(RUN)).chain(some(has(5), &residual_file(RUN))).collect(),
             };
             let plan = plan(&listings);
             assert_eq!(!plan.stages.is_empty(), stage && !is_locked, "{listings:?}");
             assert_eq!(!plan.held.is_empty(), held && !new && !retired, "{listings:?}");
+            assert_eq!(!plan.residual.is_empty(), has(5) && !new, "{listings:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! tmp/<stage>/                           locked (flock) by its process for its life
 //!     run/<sender>/<owner_id>.jsonl      becomes new/<run>
 //!     held/<sender>/<owner_id>.jsonl     becomes held/<run>, if there is any
+//!     residual.jsonl                     becomes runs/<run>.residual.jsonl, if it is asked for
 //! ```
 //!
 //! Dropping a stage throws it away. What a crash leaves has no lock, and recovery removes it. A stage is made and locked under
@@ -20,7 +21,7 @@ use rayon::prelude::*;
 use rustix::fs::{Gid, Mode};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,7 @@ const STAGES_MAX: u32 = 100_000;
 
 pub(super) const RUN: &str = "run";
 pub(super) const HELD: &str = "held";
+pub(super) const RESIDUAL: &str = "residual.jsonl";
 
 const NOTICE_MODE: Mode = Mode::from_raw_mode(0o640);
 const HELD_MODE: Mode = Mode::from_raw_mode(0o600);
@@ -70,6 +72,8 @@ pub struct Stage<'s> {
 pub(super) struct Written {
     pub(super) notices: Tree,
     pub(super) held: Tree,
+    /// Whether there is a list of what is nobody's.
+    pub(super) has_residual: bool,
     /// Files still open to be made durable one by one; `None` when they became too many.
     ///
     /// They stay open because a write-back that failed is told for certain only to a descriptor that was open then.
@@ -95,6 +99,7 @@ impl Spool {
             written: Mutex::new(Written {
                 notices: Tree::default(),
                 held: Tree::default(),
+                has_residual: false,
                 files: Some(Vec::new()),
             }),
             buffers: Mutex::default(),
@@ -133,6 +138,23 @@ impl Stage<'_> {
     /// A writer for what is held under one owner; each owner has one.
     pub fn held(&self, recipient: Recipient) -> Result<NoticeWriter<'_>, SpoolError> {
         self.writer(Part::Held, recipient)
+    }
+
+    /// Writes the list of what is Dutch and nobody's, all at once; it appears with the run.
+    pub fn write_residual(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<(), SpoolError> {
+        let path = || self.path().join(RESIDUAL);
+        let file = self.directory.create_file(RESIDUAL, HELD_MODE)?;
+        let mut out = BufWriter::with_capacity(WRITE_BYTES, file);
+        let written = write(&mut out).and_then(|()| out.flush());
+        let file = written.and_then(|()| out.into_inner().map_err(|error| error.into_error()));
+        let file = file.map_err(|error| SpoolError::system("write", path(), error))?;
+        let mut written = self.written();
+        written.has_residual = true;
+        written.keep(file, path);
+        Ok(())
     }
 
     /// A file without a name on the spool's file system, for what does not fit in memory. It is gone when dropped.
