@@ -211,8 +211,9 @@ impl Index {
         let place = (u32::from(address.family().address_bits()), address.bits());
         let after = rows.partition_point(|row| (row.address_bits.get(), row.first.get()) <= place);
         // Blocks are disjoint, except where files contradict each other.
-        let near = rows[..after].iter().rev().take(BLOCKS_SEARCHED_MAX).map(|row| self.block(row));
-        near.into_iter().find(|block| block.range.holds(address))
+        let mut near = rows[..after].iter().rev().take(BLOCKS_SEARCHED_MAX);
+        let holds = |row: &&DelegationRow| row.address_bits.get() == place.0 && place.1 <= row.last.get();
+        near.find(holds).map(|row| self.block(row))
     }
 
     fn view<R: Row>(&self, row: &R) -> Option<Assignment<'_>> {
