@@ -13,11 +13,14 @@
 //! The documented example is [`EXAMPLE`]. Relative paths are relative to the file's directory. What the operator wrote and what
 //! the program uses are two types: the serde structs here are private, [`Config`] is checked.
 
-use crate::alert::{Severity, is_classification, is_severity};
+use crate::alert::{is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::net::{Asn, Prefix};
 use crate::pipeline::FeedFacts;
-use crate::policy::{Copies, Exception, LinkMode, Notify, Office, SenderName, Senders, Tlp};
+use crate::policy::{
+    Copies, Credibility, Exception, LinkMode, Notify, Office, Permission, Provenance, Reliability,
+    SenderName, Senders, Severity, Tlp,
+};
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
 use crate::spool::Sender;
@@ -177,8 +180,10 @@ pub struct Feed {
     pub map: BTreeMap<Field, String>,
     /// What is wrong with everything in it.
     pub identifier: Option<String>,
-    /// TLP where the record has none.
-    pub tlp: Option<Tlp>,
+    /// How good it is, its label, and what may be done with it.
+    pub provenance: Provenance,
+    /// Which agreement lets AMBER+STRICT go to users.
+    pub permission: Option<String>,
     /// RSIT type of its findings.
     pub classification: Option<String>,
     /// Severity where the record has none.
@@ -442,6 +447,10 @@ struct WrittenFeed {
     classification: Option<String>,
     severity: Option<String>,
     tlp: Option<String>,
+    notice_tlp: Option<String>,
+    permission: Option<String>,
+    reliability: Option<String>,
+    credibility: Option<u8>,
     take: Option<String>,
     finding: bool,
     refang: bool,
@@ -617,6 +626,7 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
     if !is_feed_name(name) {
         return Err(of(&[])("a feed's name is [a-z0-9][a-z0-9_-]{0,63}".to_owned()));
     }
+    let provenance = written.provenance(&of)?;
     Ok(Feed {
         priority: written.priority,
         label: written.label,
@@ -628,7 +638,8 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
             .map(|(field, column)| read_assignment(field, column).map_err(of(&["map", field])))
             .collect::<Result<_, _>>()?,
         identifier: written.identifier.map(read_identifier).transpose().map_err(of(&["identifier"]))?,
-        tlp: written.tlp.map(|text| read_tlp(&text)).transpose().map_err(of(&["tlp"]))?,
+        provenance,
+        permission: written.permission,
         classification: check_word(CLASSIFICATION, written.classification, is_classification)
             .map_err(of(&["classification"]))?,
         severity: check_word(SEVERITY, written.severity, is_severity).map_err(of(&["severity"]))?,
@@ -649,6 +660,47 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
             .map(read_link_mode)
             .transpose()
             .map_err(of(&["link_mode"]))?,
+    })
+}
+
+impl WrittenFeed {
+    /// How good the feed is, its label, and what may be done with it.
+    fn provenance<W: FnOnce(String) -> Wrong>(&self, of: &dyn Fn(&[&str]) -> W) -> Result<Provenance, Wrong> {
+        let tlp = |key: &str, text: &Option<String>| {
+            text.as_deref().map(|text| read_tlp(key, text)).transpose().map_err(of(&[key]))
+        };
+        if self.permission.as_deref().is_some_and(says_nothing) {
+            return Err(of(&["permission"])(
+                "permission says nothing (write which agreement gives it)".to_owned(),
+            ));
+        }
+        let reliability = self.reliability.as_deref().map(read_reliability).transpose();
+        let credibility = self.credibility.map(read_credibility).transpose();
+        Ok(Provenance {
+            reliability: reliability.map_err(of(&["reliability"]))?,
+            credibility: credibility.map_err(of(&["credibility"]))?,
+            tlp: tlp("tlp", &self.tlp)?,
+            is_tlp_unknown: false,
+            notice_tlp: tlp("notice_tlp", &self.notice_tlp)?,
+            permission: if self.permission.is_some() { Permission::OfFeed } else { Permission::None },
+        })
+    }
+}
+
+/// A letter of the Admiralty code.
+pub fn read_reliability(text: &str) -> Result<Reliability, String> {
+    Reliability::read(text).ok_or_else(|| {
+        format!(
+            "reliability is a letter from A (completely reliable) to F (cannot be judged), not \"{}\"",
+            show(text.as_bytes(), 64)
+        )
+    })
+}
+
+/// A figure of the Admiralty code.
+pub fn read_credibility(figure: u8) -> Result<Credibility, String> {
+    Credibility::new(figure).ok_or_else(|| {
+        format!("credibility is a figure from 1 (confirmed) to 6 (cannot be judged), not {figure}")
     })
 }
 
@@ -717,9 +769,9 @@ fn read_take(take: &str) -> Result<Take, String> {
     })
 }
 
-fn read_tlp(text: &str) -> Result<Tlp, String> {
+fn read_tlp(key: &str, text: &str) -> Result<Tlp, String> {
     Tlp::read(text).ok_or_else(|| {
-        format!("tlp is CLEAR, GREEN, AMBER, AMBER+STRICT or RED, not \"{}\"", show(text.as_bytes(), 64))
+        format!("{key} is CLEAR, GREEN, AMBER, AMBER+STRICT or RED, not \"{}\"", show(text.as_bytes(), 64))
     })
 }
 
@@ -854,7 +906,8 @@ impl Feed {
             password_file: self.password_file,
             label: self.label,
             provider: self.provider,
-            tlp: self.tlp,
+            provenance: self.provenance,
+            permission: self.permission,
             classification: self.classification,
             severity: self.severity,
         }

@@ -337,6 +337,21 @@ fn is_bracketed(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Severity;
+
+    #[test]
+    fn a_severity_is_read_as_the_gate_lets_it_through() {
+        for (at, severity) in Severity::ALL.into_iter().enumerate() {
+            assert_eq!(severity as usize, at);
+            let word = severity.as_str();
+            assert_eq!(Severity::read(word), severity);
+            assert_eq!(Severity::read(&word.to_uppercase()), severity);
+            assert_eq!(is_severity(word), severity != Severity::None);
+        }
+        for word in ["", " high", "highest", "hoog", "INFO\u{130}"] {
+            assert_eq!((Severity::read(word), is_severity(word)), (Severity::None, false), "{word}");
+        }
+    }
 
     /// `accepted`: written under the key, as given or as named; else under `extra.`, as given; or nowhere.
     enum Gate<'t> {

@@ -2,11 +2,10 @@
 
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_address, push_display, push_number, push_uuid};
-use super::severity::Severity;
 use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
-use crate::policy::{Hold, Line, SenderName, Tlp};
+use crate::policy::{Hold, Line, SenderName, Severity, Tlp};
 use crate::register::{Constituency, Scope, SharedKind};
 use crate::scan::{Finding, Subject};
 use crate::text::{host_name, says_nothing};

@@ -20,7 +20,6 @@ mod gate;
 mod id;
 mod line;
 mod read;
-mod severity;
 
 pub use gate::{is_classification, is_severity};
 pub use id::{Ids, id_hash, ids};
@@ -29,4 +28,3 @@ pub use line::{
     write_line,
 };
 pub use read::{Matched, Release, Sighting, Told};
-pub use severity::Severity;

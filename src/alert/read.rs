@@ -6,10 +6,10 @@
 use super::gate::put_extra;
 use super::id::{alert_id, push_uuid};
 use super::line::{Recipient, put_index, put_match, put_network};
-use super::severity::Severity;
 use crate::index::Registered;
 use crate::moment::Moment;
 use crate::net::{Address, Prefix};
+use crate::policy::Severity;
 use crate::policy::{Hold, Line};
 use crate::scan::Subject;
 use crate::text::push_json;

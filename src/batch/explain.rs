@@ -17,7 +17,10 @@ use crate::moment::{Day, Moment};
 use crate::pipeline::{
     Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
-use crate::policy::{Exception, InOffice, Line, Outcome, Tlp, explain as explain_choice};
+use crate::policy::{
+    Credibility, Exception, InOffice, Line, Outcome, Permission, Provenance, Reliability, Tlp,
+    explain as explain_choice,
+};
 use crate::register::Register;
 use crate::scan::{Encoding, Field, Input, Io, Take};
 use crate::spool::{Held, Manifest, RunName, Sought, Trace, TraceState, Traced, trace};
@@ -638,9 +641,24 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
         options,
         label: Some(manifest.feed_label.clone()),
         provider: configured.provider,
-        tlp: text("tlp").and_then(|tlp| Tlp::read(&tlp)),
+        provenance: provenance_of_manifest(manifest),
+        permission: text("permission"),
         classification: text("classification"),
         severity: text("severity"),
         copies: configured.copies,
+    }
+}
+
+/// How good its source was, and what could be done with what it said.
+fn provenance_of_manifest(manifest: &Manifest) -> Provenance {
+    let text = |key: &str| manifest.options.get(key).and_then(Value::as_str);
+    let figure = manifest.options.get("credibility").and_then(Value::as_u64);
+    Provenance {
+        reliability: text("reliability").and_then(Reliability::read),
+        credibility: figure.and_then(|figure| Credibility::new(u8::try_from(figure).ok()?)),
+        tlp: text("tlp").and_then(Tlp::read),
+        is_tlp_unknown: false,
+        notice_tlp: text("notice_tlp").and_then(Tlp::read),
+        permission: if text("permission").is_some() { Permission::OfFeed } else { Permission::None },
     }
 }

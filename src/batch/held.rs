@@ -4,13 +4,13 @@ use super::failure::Failure;
 use super::index::id_text;
 use super::output::{note, print_json, print_lines};
 use super::setup::{Setup, now, open_spool, read_time};
-use crate::alert::{self, Matched, RecipientFacts, Release, Severity, Told};
+use crate::alert::{self, Matched, RecipientFacts, Release, Told};
 use crate::config::{Config, Overdue};
 use crate::index::{Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::pipeline::Claims;
-use crate::policy::{Hold, InOffice, Line, Outcome, choose};
+use crate::policy::{Hold, InOffice, Line, Outcome, Severity, choose};
 use crate::register::Constituency;
 use crate::spool::{
     Account, Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient,

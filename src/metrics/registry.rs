@@ -248,7 +248,7 @@ impl Registry {
 
     fn add_alerts(&self, feed: &str, report: &RunReport) {
         for (sender, counts) in &report.alerts_by {
-            for (severity, count) in crate::alert::Severity::ALL.into_iter().zip(counts) {
+            for (severity, count) in crate::policy::Severity::ALL.into_iter().zip(counts) {
                 self.count(&table::ALERTS, &[feed, severity.as_str(), sender], *count);
             }
         }

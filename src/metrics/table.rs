@@ -1,8 +1,8 @@
 //! The table of all metrics: name, kind, labels, help.
 
-use crate::alert::Severity;
 use crate::pipeline::{RunError, Stage, State};
 use crate::policy::Hold;
+use crate::policy::Severity;
 use crate::scan::{Reject, Skip};
 
 /// One metric.

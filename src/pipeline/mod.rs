@@ -31,7 +31,7 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{Copies, Exception, InOffice, Tlp};
+use crate::policy::{Copies, Exception, InOffice, Provenance};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -91,8 +91,10 @@ pub struct FeedFacts {
     pub label: Option<String>,
     /// Who provides it, where recipients may know.
     pub provider: Option<String>,
-    /// TLP where the record says none.
-    pub tlp: Option<Tlp>,
+    /// How good it is, its label, and what may be done with it.
+    pub provenance: Provenance,
+    /// What the permission of the provenance is called, for the manifest.
+    pub permission: Option<String>,
     /// RSIT type, whatever the format says.
     pub classification: Option<String>,
     /// Severity where the record says none.

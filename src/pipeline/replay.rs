@@ -84,8 +84,7 @@ pub fn replay_record(job: &Job<'_>, number: u64) -> Result<Option<Replay>, RunEr
     }
     let Some(bytes) = judge.found else { return Ok(None) };
     let decider = decider(job, &dump.facts, &report, "explain");
-    let tlp = dump.facts.tlp;
-    Ok(Some(replay(&*dump.format, &decider, tlp, &report, number, bytes)))
+    Ok(Some(replay(&*dump.format, &decider, &report, number, bytes)))
 }
 
 /// Replays the first records of a dump, matched or not: those within its first 64 KiB, at most `max`.
@@ -102,7 +101,7 @@ pub fn replay_head(job: &Job<'_>, max: usize) -> Result<Vec<Replay>, RunError> {
             Frame::Record { record, next } => {
                 number += 1;
                 let bytes = window.bytes[record].to_vec();
-                replays.push(replay(&*dump.format, &decider, dump.facts.tlp, &report, number, bytes));
+                replays.push(replay(&*dump.format, &decider, &report, number, bytes));
                 next
             }
             Frame::Blank { next } => next,
@@ -119,7 +118,6 @@ pub fn replay_head(job: &Job<'_>, max: usize) -> Result<Vec<Replay>, RunError> {
 fn replay(
     format: &dyn Format,
     decider: &Decider<'_>,
-    tlp: Option<Tlp>,
     report: &RunReport,
     record: u64,
     bytes: Vec<u8>,
@@ -127,7 +125,7 @@ fn replay(
     let (mut skipped, mut rejected, mut found) = (None, None, Vec::new());
     match format.findings(&bytes) {
         Findings::Some(findings) => {
-            found = findings.iter().map(|finding| replayed(decider, tlp, record, finding)).collect();
+            found = findings.iter().map(|finding| replayed(decider, record, finding)).collect();
         }
         Findings::Skipped(reason) => skipped = Some(reason),
         Findings::Rejected(reason) => rejected = Some(reason),
@@ -137,7 +135,7 @@ fn replay(
     Replay { feed: report.feed.clone(), format: name, record, bytes, skipped, rejected, findings: found }
 }
 
-fn replayed(decider: &Decider<'_>, tlp: Option<Tlp>, record: u64, finding: &Finding<'_>) -> Replayed {
+fn replayed(decider: &Decider<'_>, record: u64, finding: &Finding<'_>) -> Replayed {
     let claims = decider.claims(finding);
     let decision = decider.decide(finding);
     let hold = match &decision {
@@ -156,7 +154,7 @@ fn replayed(decider: &Decider<'_>, tlp: Option<Tlp>, record: u64, finding: &Find
         finding_id: decider.finding_id(finding),
         time: finding.time.or(decider.observed),
         claims,
-        tlp: Tlp::of(finding.tlp.as_deref(), tlp),
+        tlp: decider.context.tlp(finding),
         hold,
         lines: decision.lines().iter().map(line).collect(),
     }

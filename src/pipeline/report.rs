@@ -7,9 +7,8 @@
 
 use super::RunError;
 use super::render::Piece;
-use crate::alert::Severity;
 use crate::moment::Moment;
-use crate::policy::Hold;
+use crate::policy::{Hold, Severity};
 use crate::scan::{Reject, Skip, Tally};
 use crate::spool::{PublishedCounts, RecipientChange, Tallies};
 use roaring::RoaringBitmap;

@@ -11,7 +11,7 @@ use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
 use crate::index::{DutchSpace, Index, OwnerIx};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
-use crate::policy::Tlp;
+use crate::policy::{Credibility, Reliability, Tlp};
 use crate::register::Constituency;
 use crate::scan::{
     Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, is_report_type, open_format,
@@ -325,7 +325,7 @@ fn decider_of<'d, 'j: 'd>(
         run,
         run_time: job.run_time,
         observed: job.observed.map(|(text, moment)| (moment, text)),
-        tlp: facts.tlp,
+        tlp: facts.provenance.tlp,
         classification: facts.classification.as_deref(),
         severity: facts.severity.as_deref(),
         index_id: index.id(),
@@ -501,7 +501,7 @@ const NAME_CHARS_MAX: usize = 255;
 
 /// What else decided: enough to run the dump again to the same notices.
 fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
-    let options = &facts.options;
+    let (options, provenance) = (&facts.options, &facts.provenance);
     let map: BTreeMap<&str, &str> =
         options.map.iter().map(|(field, column)| (field.as_str(), &column[..])).collect();
     let all = [
@@ -512,7 +512,11 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
         ("take", json!(options.take.as_str())),
         ("record_bytes_max", json!(options.record_bytes_max)),
         ("encoding", json!(facts.encoding.map(Encoding::as_str))),
-        ("tlp", json!(facts.tlp.map(Tlp::as_str))),
+        ("tlp", json!(provenance.tlp.map(Tlp::as_str))),
+        ("notice_tlp", json!(provenance.notice_tlp.map(Tlp::as_str))),
+        ("permission", json!(facts.permission)),
+        ("reliability", json!(provenance.reliability.map(Reliability::as_str))),
+        ("credibility", json!(provenance.credibility.map(Credibility::figure))),
         ("classification", json!(facts.classification)),
         ("severity", json!(facts.severity)),
     ];

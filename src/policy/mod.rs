@@ -15,7 +15,9 @@ mod decide;
 mod decision;
 mod exception;
 mod impact;
+mod provenance;
 mod sender;
+mod severity;
 mod tlp;
 
 pub use choose::{Evidence, Explanation, Outcome, Owners, Reason, choose, explain};
@@ -24,5 +26,7 @@ pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Decision, Hold, Line, Rule};
 pub use exception::Exception;
 pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose, check_change};
+pub use provenance::{Credibility, Permission, Provenance, Reliability};
 pub use sender::{InOffice, Office, SenderName, SenderNameError, Senders};
+pub use severity::Severity;
 pub use tlp::Tlp;
