@@ -40,6 +40,7 @@ fn register(rng: &mut Rng) -> Register {
         kvk: None,
         ripe_org: None,
         constituency: None,
+        ground: None,
         sector: None,
         contacts: vec!["abuse@owner.example".to_owned()],
         links: vec![],

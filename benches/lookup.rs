@@ -98,6 +98,7 @@ fn register(registrations: usize, v6: bool) -> Register {
         kvk: None,
         ripe_org: None,
         constituency: None,
+        ground: None,
         sector: None,
         contacts: vec![format!("abuse@owner-{number}.example")],
         links: vec![],

@@ -11,8 +11,8 @@ use dijkwacht::alert::{
 use dijkwacht::index::{Claim, ClaimKey, OwnerIx, Registered};
 use dijkwacht::moment::{Moment, TimeText, read_time};
 use dijkwacht::net::{Address, Asn, Prefix, Range};
-use dijkwacht::policy::{Hold, Line, Rule, SenderName, Tlp};
-use dijkwacht::register::{Constituency, Role};
+use dijkwacht::policy::{Assessed, Hold, Line, Provenance, Rule, SenderName, Tlp};
+use dijkwacht::register::{Constituency, Ground, Role};
 use dijkwacht::scan::{Finding, Kind, Side, Subject};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ fn facts() -> RunFacts<'static> {
         run: "shadowserver-0123456789abcdef",
         run_time: moment("2026-11-23T00:00:00.75Z"),
         observed: None,
-        tlp: None,
+        provenance: Provenance::default(),
         classification: None,
         severity: None,
         index_id: *b"\x01\x23\x45\x67\x89\xab\xcd\xef24 more that nobody sees",
@@ -70,7 +70,7 @@ fn line(range: &str) -> Line {
         source: 1,
         line: 99,
     };
-    Line { owner: OwnerIx(3), rule: Rule::UserPrefix, claim, member: None }
+    Line { owner: OwnerIx(3), rule: Rule::UserPrefix, claim, member: None, assessed: Assessed::NoRule }
 }
 
 fn registered(line: &Line) -> Registered<'static> {
@@ -109,6 +109,8 @@ fn write(
             registered: registered(&line),
             member: None,
             background: Background::default(),
+            ground: Ground::OwnSystems,
+            assessment: None,
             hold,
             recipient: &recipient,
             ids: &ids,
@@ -331,7 +333,8 @@ fn a_line_has_all_keys_in_a_fixed_order() {
         r#""extra.alert_id":"ALERT","extra.finding_id":"FINDING","#,
         r#""extra.owner.id":"school","extra.owner.name":"De School","extra.sender":"ncsc","#,
         r#""extra.match.key":"address","extra.match.rule":"user-prefix","extra.match.role":"user","#,
-        r#""extra.match.registration":"192.0.2.0 - 192.0.2.99","extra.match.index":"0123456789abcdef","#,
+        r#""extra.match.registration":"192.0.2.0 - 192.0.2.99","extra.ground":"own-systems","#,
+        r#""extra.match.index":"0123456789abcdef","#,
         r#""extra.run":"shadowserver-0123456789abcdef","extra.record":12,"extra.tag":"rdp;vpn","#,
         r#""extra.tlp":"AMBER+STRICT","extra.held.reason":"conflict"}"#,
         "\n"
@@ -357,6 +360,8 @@ fn the_least_line_has_no_empty_values() {
     let mut out = Vec::new();
     let alert = Alert {
         background: Background::default(),
+        ground: Ground::OwnSystems,
+        assessment: None,
         finding: &least,
         record: 1,
         line: &line("::/0"),
@@ -378,6 +383,7 @@ fn the_least_line_has_no_empty_values() {
             "constituency",
             "extra.alert_id",
             "extra.finding_id",
+            "extra.ground",
             "extra.match.index",
             "extra.match.key",
             "extra.match.registration",
@@ -416,6 +422,8 @@ fn what_intelmq_refuses_is_under_extra() {
     let mut out = Vec::new();
     let alert = Alert {
         background: Background::default(),
+        ground: Ground::OwnSystems,
+        assessment: None,
         finding: &odd,
         record: 1,
         line: &line,
@@ -723,7 +731,7 @@ fn hostile_lines(count: usize, seed: u64, mut each: impl FnMut(&Finding<'_>, &[u
             label: maybe(random),
             provider: maybe(random),
             observed: maybe(random).map(|_| (moment("2026-11-22"), "2026-11-22")),
-            tlp: Tlp::ALL.get(random.usize(..6)).copied(),
+            provenance: Provenance::of_tlp(Tlp::ALL.get(random.usize(..6)).copied()),
             classification: maybe(random).filter(|_| random.bool()),
             severity: maybe(random),
             ..facts()
@@ -746,6 +754,8 @@ fn hostile_lines(count: usize, seed: u64, mut each: impl FnMut(&Finding<'_>, &[u
         let ids = alert::ids(&context, &finding, "school");
         let alert = Alert {
             background: Background::default(),
+            ground: Ground::OwnSystems,
+            assessment: None,
             finding: &finding,
             record: record as u64,
             line: &line,

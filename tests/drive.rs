@@ -12,7 +12,7 @@ use dijkwacht::moment::{Day, Moment};
 use dijkwacht::pipeline::{
     Destination, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Progress, Reading, RunError, RunReport, State,
 };
-use dijkwacht::policy::Senders;
+use dijkwacht::policy::{Rulebook, Senders};
 use dijkwacht::register::{ReadOptions, Register};
 use dijkwacht::scan::{
     Content, DECOMPRESSED_BYTES_MAX, Encoding, Format, FormatOptions, Input, Io, Reject, Source,
@@ -505,6 +505,7 @@ fn run_while(
     };
     let input = Input::File(dump.to_owned());
     let day = Day::read(b"2026-11-22").unwrap();
+    let rulebook = Rulebook::default();
     let job = Job {
         input: &input,
         name: "the dump",
@@ -517,7 +518,7 @@ fn run_while(
         observed: None,
         label: None,
         senders: &Senders::default().in_office(day),
-        exceptions: &[],
+        rulebook: &rulebook,
         index: &work.index,
         reading: Reading {
             io,

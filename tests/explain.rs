@@ -28,7 +28,7 @@ fn night() -> String {
         "100.64.0.1",
     ];
     let rows: String = rows.iter().map(|address| row(address, at)).collect();
-    format!("{HEADER}{rows}{}", row("192.0.2.65", "2026-06-01T01:02:03.123456789Z"))
+    format!("{HEADER}{rows}{}", row("192.0.2.65", "2026-11-10T01:02:03.123456789Z"))
 }
 
 fn work() -> Work {

@@ -82,6 +82,7 @@ fn owner(id: &str, source: u16, line: u32, organisation: u32) -> Owner {
         kvk: None,
         ripe_org: None,
         constituency: Some(Constituency::Business),
+        ground: None,
         sector: Some("energy".into()),
         contacts: vec![format!("abuse@{id}.example"), "both@example.nl".into()],
         links: vec![OwnerId::new("z-cert").expect("a valid id")],

@@ -111,6 +111,13 @@ fn numbers_and_addresses_that_nobody_has_are_told() {
             "4 contact a..b@c.example of c cannot be delivered to (correct it)",
         ],
     );
+    check(
+        FindingKind::UnknownGround,
+        &[("r.csv", "owner_id,ground\na,csirt\nb,Csirt\nc,\n")],
+        &[
+            "3 the ground of b is none of own-systems, access-provider, oktt, csirt, crisis-team: its alerts will be held (correct it)",
+        ],
+    );
     let documentation = "2 AS64496 of a is an AS number that nobody is given (correct it)";
     check(FindingKind::AsnUnknown, &[("r.csv", rows)], &[documentation]);
     check(

@@ -9,7 +9,7 @@ use dijkwacht::index::{Claim, ClaimKey, Index, OwnerIx};
 use dijkwacht::moment::{Day, Moment};
 use dijkwacht::net::{Address, Asn, Range};
 use dijkwacht::policy::{
-    Case, Copies, Decision, Evidence, FUTURE_SECONDS_MAX, Hold, Line, Outcome, Owners, Reason, Rule,
+    Assessed, Case, Copies, Decision, Evidence, FUTURE_SECONDS_MAX, Hold, Line, Outcome, Owners, Reason, Rule,
 };
 use dijkwacht::policy::{choose, decide, explain};
 use dijkwacht::register::{ReadOptions, Register, Role};
@@ -201,6 +201,7 @@ impl World {
             unknown_type: false,
             has_identifier: true,
             copies: Copies::default(),
+            age_days_max: 14,
         }
     }
 
@@ -637,7 +638,7 @@ mod oracle {
         }
         let speaking = order.iter().find(|owner| entries.has_contact[**owner as usize]);
         let owner = OwnerIx(*speaking.unwrap_or(&order[0]));
-        (Line { owner, rule, claim: ranked[0], member: None }, speaking.is_some())
+        (Line { owner, rule, claim: ranked[0], member: None, assessed: Assessed::NoRule }, speaking.is_some())
     }
 
     fn told(all: Evidence<'_>, day: Day, entries: &Entries) -> Told {
@@ -930,6 +931,7 @@ fn toy_case(claims: &[Claim]) -> Case<'_> {
         unknown_type: false,
         has_identifier: true,
         copies: Copies::default(),
+        age_days_max: 14,
     }
 }
 

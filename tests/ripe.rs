@@ -249,16 +249,29 @@ fn an_alert_tells_the_desk_which_customer_it_is_and_nobody_else() {
     let directory = tempfile::tempdir().unwrap();
     let dump = directory.path().join("list.txt");
     std::fs::write(&dump, "192.0.2.1\n192.0.2.17\n203.0.113.1\n2001:db8:1::1\n").unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dijkwacht"));
-    command
-        .args(["match", "--format", "list", "--identifier", "x", "--run-time", "2026-11-22", "--output", "-"])
-        .arg(&dump);
-    for name in NAMES {
-        command.arg("--register").arg(fixture(name));
-    }
-    let output = command.env_remove("DIJKWACHT_CONFIG").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = String::from_utf8(output.stdout).unwrap();
+    let config = directory.path().join("dijkwacht.toml");
+    let lines_with = |label: &str| {
+        std::fs::write(&config, format!("[feeds.list]\ntlp = \"{label}\"\n")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dijkwacht"));
+        command
+            .args(["match", "--identifier", "x", "--run-time", "2026-11-22", "--output", "-"])
+            .args(["--feed", "list", "--format", "list"])
+            .arg("--config")
+            .arg(&config)
+            .arg(&dump);
+        for name in NAMES {
+            command.arg("--register").arg(fixture(name));
+        }
+        let output = command.env_remove("DIJKWACHT_CONFIG").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (within, lines) = (lines_with("AMBER"), lines_with("GREEN"));
+    assert_eq!(
+        (within.lines().count(), within.contains("203.0.113.1")),
+        (3, false),
+        "outside the constituency"
+    );
     let told = |address: &str| -> [Option<String>; 3] {
         let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let line = lines.into_iter().find(|line| line["source.ip"] == address).unwrap();

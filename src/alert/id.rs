@@ -179,7 +179,7 @@ mod tests {
             run: "run",
             run_time: moment("2026-11-22"),
             observed: Some((moment(observed), observed)),
-            tlp: None,
+            provenance: crate::policy::Provenance::default(),
             classification: None,
             severity: None,
             index_id: [0; 32],

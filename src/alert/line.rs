@@ -5,8 +5,8 @@ use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
-use crate::policy::{Hold, Line, SenderName, Severity, Tlp};
-use crate::register::{Constituency, Scope, SharedKind};
+use crate::policy::{Hold, Line, Provenance, SenderName, Severity, Tlp};
+use crate::register::{Constituency, Ground, Scope, SharedKind};
 use crate::scan::{Finding, Subject};
 use crate::text::{host_name, says_nothing};
 use std::borrow::Cow;
@@ -31,8 +31,8 @@ pub struct RunFacts<'a> {
     pub run_time: Moment,
     /// `--observed`: the instant, and the text as given. For records without a time.
     pub observed: Option<(Moment, &'a str)>,
-    /// The feed's label.
-    pub tlp: Option<Tlp>,
+    /// Where the findings come from, and their label.
+    pub provenance: Provenance,
     /// The feed's classification; replaces what the format says.
     pub classification: Option<&'a str>,
     /// The feed's severity; for records without one.
@@ -48,7 +48,7 @@ pub struct Context {
     observed_text: String,
     /// The instant that `observed_text` is the id text of, if it is one's.
     observed_in_ids: Option<Moment>,
-    tlp: Option<Tlp>,
+    provenance: Provenance,
     classification: Option<String>,
     severity: Option<String>,
     /// `feed.name` and `feed.provider`
@@ -87,7 +87,7 @@ impl Context {
             observed_in_ids: (facts.observed)
                 .filter(|(moment, text)| moment.id_text() == *text)
                 .map(|(moment, _)| moment),
-            tlp: facts.tlp,
+            provenance: facts.provenance,
             classification: facts.classification.map(str::to_owned),
             severity: facts.severity.map(str::to_owned),
             feed_pairs,
@@ -102,9 +102,24 @@ impl Context {
         Severity::read(self.severity_text(finding))
     }
 
-    /// How far it may go: as the record says, else as its feed does.
+    /// How far a finding may go: the stricter of what its record and its feed say.
     pub fn tlp(&self, finding: &Finding<'_>) -> Tlp {
-        Tlp::of(finding.tlp.as_deref(), self.tlp)
+        Tlp::of(finding.tlp.as_deref(), self.provenance.tlp)
+    }
+
+    /// How far an alert of it may go: never further.
+    pub fn notice_tlp(&self, finding: &Finding<'_>) -> Tlp {
+        self.tlp(finding).max(self.provenance.notice_tlp.unwrap_or(Tlp::Clear))
+    }
+
+    /// Where the findings come from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// The RSIT type that an alert bears.
+    pub fn classification<'f>(&'f self, finding: &Finding<'_>) -> &'f str {
+        self.classification.as_deref().or(finding.classification).unwrap_or(CLASSIFICATION_DEFAULT)
     }
 
     fn severity_text<'f>(&'f self, finding: &'f Finding<'_>) -> &'f str {
@@ -196,6 +211,8 @@ impl Recipient {
 pub struct Merged {
     cves: Vec<String>,
     tags: Vec<String>,
+    /// The strictest label that their records say.
+    tlp: Option<Tlp>,
 }
 
 impl Merged {
@@ -203,12 +220,18 @@ impl Merged {
     pub fn add(&mut self, finding: &Finding<'_>) {
         add_new(&mut self.cves, finding.cves.iter().map(|cve| Cow::Owned(cve.to_lowercase())));
         add_new(&mut self.tags, finding.tags.iter().map(|tag| Cow::Borrowed(&**tag)));
+        self.tlp = self.tlp.max(Some(Tlp::of(finding.tlp.as_deref(), Some(Tlp::Clear))));
+    }
+
+    fn tlp(&self) -> Tlp {
+        self.tlp.unwrap_or(Tlp::Clear)
     }
 
     /// Adds what later records gave: the same as adding those records one by one.
     pub fn append(&mut self, later: &Self) {
         add_new(&mut self.cves, later.cves.iter().map(|cve| Cow::Borrowed(cve.as_str())));
         add_new(&mut self.tags, later.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())));
+        self.tlp = self.tlp.max(later.tlp);
     }
 }
 
@@ -251,6 +274,10 @@ pub struct Alert<'a> {
     pub member: Option<&'a str>,
     /// What else the recipient is told about the place.
     pub background: Background<'a>,
+    /// Why this recipient may be told.
+    pub ground: Ground,
+    /// The code of the rule by which it goes or waits, if one fits.
+    pub assessment: Option<&'a str>,
     /// Why a person must decide, of a held one.
     pub hold: Option<Hold>,
     /// Who is told.
@@ -349,8 +376,7 @@ fn is_address(text: &str) -> bool {
 /// What is wrong, and how bad.
 fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let finding = alert.finding;
-    let classification = context.classification.as_deref().or(finding.classification);
-    let classification = classification.unwrap_or(CLASSIFICATION_DEFAULT);
+    let classification = context.classification(finding);
     let taxonomy = gate::taxonomy(&classification.to_ascii_lowercase()).unwrap_or_default();
     put_extra(out, ",\"classification.taxonomy\":", taxonomy);
     put(out, &gate::CLASSIFICATION_TYPE, classification);
@@ -370,7 +396,7 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
 /// What is ours.
 fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let (finding, line) = (alert.finding, alert.line);
-    let tlp = context.tlp(finding);
+    let tlp = context.notice_tlp(finding).max(alert.also.map_or(Tlp::Clear, Merged::tlp));
     put_extra(out, ",\"tlp\":", tlp.as_tlp1());
     out.extend_from_slice(b",\"extra.alert_id\":\"");
     push_uuid(out, alert.ids.alert);
@@ -380,6 +406,8 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     out.extend_from_slice(&alert.recipient.owner_pairs);
     put_extra(out, ",\"extra.for.owner\":", alert.member.unwrap_or_default());
     put_match(out, line, alert.registered);
+    put_extra(out, ",\"extra.ground\":", alert.ground.as_str());
+    put_extra(out, ",\"extra.assessment\":", alert.assessment.unwrap_or_default());
     put_background(out, alert.background);
     out.extend_from_slice(&context.run_pairs);
     put_number(out, ",\"extra.record\":", alert.record);

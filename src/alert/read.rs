@@ -9,8 +9,8 @@ use super::line::{Recipient, put_index, put_match, put_network};
 use crate::index::Registered;
 use crate::moment::Moment;
 use crate::net::{Address, Prefix};
-use crate::policy::Severity;
-use crate::policy::{Hold, Line};
+use crate::policy::{Hold, Line, Severity};
+use crate::register::Ground;
 use crate::scan::Subject;
 use crate::text::push_json;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -52,8 +52,8 @@ pub struct Release<'a> {
 pub enum Matched<'a> {
     /// As the held line does.
     AsHeld,
-    /// Another registration, of this index.
-    By(&'a Line, Registered<'a>, [u8; 32]),
+    /// Another registration, of this index, on that ground.
+    By(&'a Line, Registered<'a>, [u8; 32], Ground),
     /// None: a person named the recipient.
     ByPerson,
 }
@@ -147,13 +147,14 @@ impl<'l> Told<'l> {
                 has_contacts = true;
             }
             match (name, release.matched) {
-                ("source.abuse_contact" | "owner.name" | "sender" | "held.reason", _) => {}
+                ("source.abuse_contact" | "owner.name" | "sender" | "held.reason" | "assessment", _) => {}
                 ("constituency", _) => out.extend_from_slice(release.recipient.constituency_pair()),
                 ("owner.id", _) => out.extend_from_slice(release.recipient.owner_pairs()),
                 ("alert_id", _) => put_uuid(out, key, release.alert_id),
                 ("run", _) => put_extra(out, ",\"extra.run\":", release.run),
-                ("match.key", Matched::By(line, registered, index_id)) => {
+                ("match.key", Matched::By(line, registered, index_id, ground)) => {
                     put_match(out, line, registered);
+                    put_extra(out, ",\"extra.ground\":", ground.as_str());
                     put_index(out, index_id);
                 }
                 ("source.network", Matched::By(line, ..)) => put_network(out, self.subject(), line),
@@ -177,7 +178,7 @@ impl<'l> Told<'l> {
 
 /// Whether a key, without its `extra.`, tells of the registration that was found.
 fn is_of_registration(name: &str) -> bool {
-    name.starts_with("match.") || matches!(name, "for.owner" | "assignment" | "scope")
+    name.starts_with("match.") || matches!(name, "for.owner" | "assignment" | "scope" | "ground")
 }
 
 fn push_key(out: &mut Vec<u8>, key: &str) {

@@ -18,7 +18,7 @@ use crate::pipeline::{
     Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{
-    Credibility, Exception, InOffice, Line, Outcome, Permission, Provenance, Reliability, Tlp,
+    Credibility, InOffice, Line, Outcome, Permission, Provenance, Reliability, Rulebook, Tlp,
     explain as explain_choice,
 };
 use crate::register::Register;
@@ -147,7 +147,7 @@ fn explain_stdin(request: &ExplainRequest, config: &Config) -> Result<u8, Failur
     let senders = config.senders.in_office(run_time.day());
     let input = Input::Stdin;
     let feeds = |name: &str| facts_of(name, &request.reading, config);
-    let desk = Desk { index: &index, senders: &senders, exceptions: &config.exceptions, run_time };
+    let desk = Desk { index: &index, senders: &senders, rulebook: &config.rulebook, run_time };
     let job = desk.job(&input, "-", request.reading.feed.as_deref(), &feeds, None, config);
     let replays = replay_head(&job.job(), RECORDS_MAX).map_err(Failure::Run)?;
     if replays.is_empty() {
@@ -190,7 +190,7 @@ fn explain_alert(request: &ExplainRequest, config: &Config, id: &str) -> Result<
     let run_time = read_time("the manifest's run time", &manifest.run_time)?;
     let index = find_index(request, config, &manifest.index, &mut lacks)?;
     let senders = config.senders.in_office(run_time.day());
-    let desk = Desk { index: &index, senders: &senders, exceptions: &config.exceptions, run_time };
+    let desk = Desk { index: &index, senders: &senders, rulebook: &config.rulebook, run_time };
     let mut steps = desk.replay(request, config, &manifest, traced, alert_id, &mut lacks)?;
     steps.alert_id = Some(alert_id);
     steps.state = Some(traced.state.as_str());
@@ -270,7 +270,7 @@ fn find_index(
 struct Desk<'a> {
     index: &'a Index,
     senders: &'a InOffice,
-    exceptions: &'a [Exception],
+    rulebook: &'a Rulebook,
     run_time: Moment,
 }
 
@@ -298,7 +298,7 @@ impl<'a> Work<'a> {
             observed: self.observed,
             label: None,
             senders: self.desk.senders,
-            exceptions: self.desk.exceptions,
+            rulebook: self.desk.rulebook,
             index: self.desk.index,
             reading: Reading {
                 io: Io::default(),

@@ -10,7 +10,7 @@ use crate::index::{Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::pipeline::Claims;
-use crate::policy::{Hold, InOffice, Line, Outcome, Severity, choose};
+use crate::policy::{Hold, InOffice, Line, Outcome, Recipients, Severity, choose};
 use crate::register::Constituency;
 use crate::spool::{
     Account, Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient,
@@ -910,7 +910,8 @@ impl Desk<'_> {
             Why::AsHeld => Matched::AsHeld,
             Why::By(line) => {
                 let index = self.index.expect("it chose the line");
-                Matched::By(line, index.registered(&line.claim), index.id())
+                let ground = index.standing(line).ground;
+                Matched::By(line, index.registered(&line.claim), index.id(), ground)
             }
             Why::ByPerson => Matched::ByPerson,
         };

@@ -91,7 +91,7 @@ impl Desk<'_> {
             observed: None,
             label: None,
             senders: &senders,
-            exceptions: &self.config.exceptions,
+            rulebook: &self.config.rulebook,
             index: self.new,
             reading: Reading {
                 io: Io::default(),

@@ -7,7 +7,7 @@ use crate::index::{Claim, Index};
 use crate::moment::Moment;
 use crate::net::{Address, Asn, Prefix, PrefixError};
 use crate::policy::{
-    Case, Copies, Decision, Evidence, Explanation, Hold, InOffice, Outcome, decide, explain,
+    AGE_DAYS_MAX, Case, Copies, Decision, Evidence, Explanation, Hold, InOffice, Outcome, decide, explain,
 };
 use crate::text::{self, host_name, show};
 use serde::Serialize;
@@ -168,6 +168,7 @@ impl Lookup<'_> {
             unknown_type: false,
             has_identifier: true,
             copies: Copies::default(),
+            age_days_max: AGE_DAYS_MAX,
         };
         let Decision::Hold(Hold::Prefix, lines) = decide(&case, self.index) else { return };
         let owners: Vec<&str> = lines.iter().map(|line| self.index.owner(line.owner).id).collect();

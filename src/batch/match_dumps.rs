@@ -305,7 +305,7 @@ impl Call<'_> {
             observed: self.observed,
             label: self.request.label.as_deref(),
             senders: &self.senders,
-            exceptions: &self.config.exceptions,
+            rulebook: &self.config.rulebook,
             index: self.index,
             reading: Reading {
                 io: if self.request.mapped { Io::Mmap } else { Io::Read },

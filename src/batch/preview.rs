@@ -49,7 +49,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
         observed: None,
         label: None,
         senders: &senders,
-        exceptions: &config.exceptions,
+        rulebook: &config.rulebook,
         index: &index,
         reading: Reading {
             io: Io::default(),

@@ -327,7 +327,7 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
         said.push("spool: none, so that match needs --spool, --output or --dry-run".to_owned());
     }
     said.push(format!("feeds: {}", config.feeds.len()));
-    said.extend(config.exceptions.iter().map(|exception| told_exception(exception, now().day())));
+    said.extend(config.rulebook.exceptions.iter().map(|exception| told_exception(exception, now().day())));
     super::output::print_lines(&said)?;
     Ok(0)
 }

@@ -99,7 +99,7 @@ fn push_owners(parts: &mut Parts, owners: &[Owner], ranks: &Ranks) -> Result<(),
             line: owner.line.into(),
             source: owner.source.into(),
             constituency: owner.constituency.map_or(NO_CONSTITUENCY, |constituency| constituency as u8),
-            zero: 0,
+            ground: owner.ground.map_or(0, |ground| ground as u8 + 1),
         });
     }
     check_size("contacts", parts.contacts.len(), u32::MAX as usize)?;

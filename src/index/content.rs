@@ -7,7 +7,7 @@ use super::layout::{KeyRow, OwnerRow, Row4, Row6, Section, TermsRow, VERSION};
 use super::lookup::Terms;
 use crate::moment::Day;
 use crate::net::Asn;
-use crate::register::{Constituency, Role, Scope};
+use crate::register::{Constituency, Ground, Role, Scope};
 
 /// Position of an owner in the index's canonical order (by lower-cased owner_id).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -22,6 +22,8 @@ pub struct OwnerView<'i> {
     pub name: Option<&'i str>,
     /// Which decides who sends.
     pub constituency: Option<Constituency>,
+    /// Why it may be told, where not for its role.
+    pub ground: Option<Ground>,
     /// In the register's own words.
     pub sector: Option<&'i str>,
     /// Lowest [`OwnerIx`] of the united group; equal means one organisation.
@@ -151,6 +153,7 @@ impl Index {
             id: self.text(row.id.get()),
             name: self.filled_text(row.name.get()),
             constituency: Constituency::ALL.get(usize::from(row.constituency)).copied(),
+            ground: ground_of(&row),
             sector: self.filled_text(row.sector.get()),
             organisation: OwnerIx(row.organisation.get()),
             source: row.source.get(),
@@ -167,6 +170,16 @@ impl Index {
     #[must_use]
     pub fn organisation(&self, owner: OwnerIx) -> OwnerIx {
         OwnerIx(self.section::<OwnerRow>(Section::Owners)[owner.0 as usize].organisation.get())
+    }
+
+    /// Which constituency an owner is in and why it may be told, without reading any text.
+    ///
+    /// # Panics
+    /// When the position is not from this index.
+    #[must_use]
+    pub fn constituency_and_ground(&self, owner: OwnerIx) -> (Option<Constituency>, Option<Ground>) {
+        let row = &self.section::<OwnerRow>(Section::Owners)[owner.0 as usize];
+        (Constituency::ALL.get(usize::from(row.constituency)).copied(), ground_of(row))
     }
 
     /// Whether an owner has a contact of its own, without reading any text.
@@ -282,4 +295,8 @@ impl Index {
         let texts = self.section::<U32>(section).get(start..start + count.get() as usize).unwrap_or_default();
         texts.iter().map(|text| self.text(text.get()))
     }
+}
+
+fn ground_of(row: &OwnerRow) -> Option<Ground> {
+    Ground::ALL.get(usize::from(row.ground).checked_sub(1)?).copied()
 }

@@ -179,7 +179,7 @@ fn same_owner(old: &Index, before: OwnerIx, new: &Index, now: OwnerIx) -> bool {
     let united = |index: &Index, owner| {
         index.united(owner).map(|owner| index.owner(owner).id.to_ascii_lowercase()).collect::<Vec<_>>()
     };
-    (a.id, a.name, a.constituency, a.sector) == (b.id, b.name, b.constituency, b.sector)
+    (a.id, a.name, a.constituency, a.ground, a.sector) == (b.id, b.name, b.constituency, b.ground, b.sector)
         && a.contacts().eq(b.contacts())
         && a.links().eq(b.links())
         && united(old, before) == united(new, now)

@@ -2,7 +2,7 @@
 //!
 //! BLAKE3 over, in this order, with every text preceded by its length and every list by its count:
 //! 1. the special blocks and their exceptions, which decide what wider registrations hold;
-//! 2. the owners by lower-cased id: id, name, constituency, sector, contacts, links (as they stand), the first owner of the
+//! 2. the owners by lower-cased id: id, name, constituency and ground, sector, contacts, links (as they stand), the first owner of the
 //!    organisation, the place among its owners in order of appearance;
 //! 3. the registrations by (IPv4, IPv6, domain, AS number), what registered AS numbers announce among the first two, then by key, role, owner,
 //!    dates, source, scope, announcing AS number: all of these, the source as its place
@@ -76,7 +76,8 @@ pub(super) fn of_register(register: &Register, sorted: &Sorted, ranks: &Ranks) -
 fn push_owner(id: &mut Id, owner: &Owner, canonical: u32, ranks: &Ranks) {
     id.text(owner.id.as_str());
     id.text(owner.name.as_deref().unwrap_or_default());
-    id.number(owner.constituency.map_or(0, |constituency| constituency as u64 + 1));
+    let ground = owner.ground.map_or(0, |ground| ground as u64 + 1);
+    id.number(owner.constituency.map_or(0, |constituency| constituency as u64 + 1) | ground << 8);
     id.text(owner.sector.as_deref().unwrap_or_default());
     id.number(owner.contacts.len() as u64);
     owner.contacts.iter().for_each(|contact| id.text(contact));

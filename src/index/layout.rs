@@ -196,7 +196,7 @@ pub(super) struct OwnerRow {
     pub(super) line: U32,
     pub(super) source: U16,
     pub(super) constituency: u8,
-    pub(super) zero: u8,
+    pub(super) ground: u8,
 }
 
 /// A range of addresses that serve many.

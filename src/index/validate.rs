@@ -14,6 +14,7 @@ use super::layout::{
     TermsRow, WideRow,
 };
 use super::{Index, assignments, shared, walk};
+use crate::register::Ground;
 
 /// What is wrong, if anything.
 type Verdict = Result<(), &'static str>;
@@ -90,6 +91,7 @@ fn owners(index: &Index) -> Verdict {
         check(within(owner.links_start, owner.links_count, links), "a link is missing")?;
         check(within(owner.members_start, owner.members_count, members.len() as u64), "a member is missing")?;
         check(usize::from(owner.source.get()) < sources, "the source of an owner is missing")?;
+        check(usize::from(owner.ground) <= Ground::ALL.len(), "a ground is unknown")?;
         check(owner.constituency <= 4 || owner.constituency == NO_CONSTITUENCY, "a constituency is unknown")?;
     }
     let id = |position: u32| {

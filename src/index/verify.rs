@@ -56,6 +56,7 @@ impl Index {
                 kvk: None,
                 ripe_org: None,
                 constituency: owner.constituency,
+                ground: owner.ground,
                 sector: owner.sector.map(str::to_owned),
                 contacts: owner.contacts().map(str::to_owned).collect(),
                 links: owner.links().map(OwnerId::new).collect::<Option<_>>()?,

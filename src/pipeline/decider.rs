@@ -5,10 +5,14 @@ use crate::alert::{self, Alert, Background, Context, Ids, Merged, Recipient, Rec
 use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
-use crate::policy::{Case, Copies, Decision, Evidence, Exception, Hold, InOffice, Line, Tlp, decide};
+use crate::policy::{
+    Assessed, Case, Copies, Decision, Evidence, Exception, Hold, InOffice, Inquiry, Line, NO_GROUND,
+    Recipients, Redaction, Removable, Rulebook, Terms, Tlp, decide, permit,
+};
 use crate::scan::{Finding, Subject};
 use crate::spool;
 use crate::text::with_host;
+use std::borrow::Cow;
 
 /// Decides findings and writes their lines. The same for all threads.
 pub(super) struct Decider<'a> {
@@ -23,6 +27,8 @@ pub(super) struct Decider<'a> {
     pub(super) copies: Copies,
     /// What is kept back in this run.
     pub(super) exceptions: Vec<Excepted<'a>>,
+    /// What the operator decided about all feeds.
+    pub(super) rulebook: &'a Rulebook,
 }
 
 /// An exception in force, and whom it is about, if about anybody.
@@ -124,8 +130,49 @@ impl Decider<'_> {
             unknown_type: finding.unknown_type,
             has_identifier: finding.identifier.is_some(),
             copies: self.copies(finding),
+            age_days_max: self.rulebook.age_days_max,
         };
-        self.keep_back(decide(&case, self.index), finding)
+        let decision = permit(decide(&case, self.index), &case, &self.terms(finding), self.index);
+        self.keep_back(decision, finding)
+    }
+
+    /// What decides whether it may be told.
+    fn terms<'t>(&'t self, finding: &'t Finding<'_>) -> Terms<'t> {
+        let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
+        let age_seconds = self.run_time.unix_seconds() - seen.unix_seconds();
+        let inquiry = Inquiry {
+            provenance: self.context.provenance(),
+            tlp: self.context.tlp(finding),
+            classification: self.context.classification(finding),
+            identifier: finding.identifier.as_deref().unwrap_or_default(),
+            severity: self.context.severity(finding),
+            age_days: u32::try_from(age_seconds / (24 * 60 * 60)).unwrap_or(0),
+            part: finding.side,
+        };
+        let is_tlp_unknown =
+            self.context.provenance().is_tlp_unknown || Tlp::is_unknown(finding.tlp.as_deref());
+        Terms { assessment: &self.rulebook.assessment, inquiry, is_tlp_unknown }
+    }
+
+    /// What a recipient is told of a finding: ids and lines are made from nothing else.
+    pub(super) fn as_told<'f, 'r>(&self, finding: &'f Finding<'r>, line: &Line) -> Cow<'f, Finding<'r>> {
+        self.redaction(line).of(finding)
+    }
+
+    fn redaction(&self, line: &Line) -> Redaction {
+        match line.assessed {
+            Assessed::Rule(number) => self.rulebook.assessment.redaction(number),
+            Assessed::NoRule | Assessed::Ground => Redaction::NONE,
+        }
+    }
+
+    /// The code of what the assessment said of a line.
+    pub(super) fn assessment(&self, line: &Line) -> Option<&str> {
+        match line.assessed {
+            Assessed::NoRule => None,
+            Assessed::Ground => Some(NO_GROUND),
+            Assessed::Rule(number) => Some(&self.rulebook.assessment.rule(number)?.code),
+        }
     }
 
     /// What an exception keeps back. Held lines are kept back only all together: what a person must decide stays whole.
@@ -166,7 +213,7 @@ impl Decider<'_> {
 
     /// What is labelled for the recipient alone is for nobody else.
     fn copies(&self, finding: &Finding<'_>) -> Copies {
-        if self.context.tlp(finding) >= Tlp::AmberStrict { Copies::default() } else { self.copies }
+        if self.context.notice_tlp(finding) >= Tlp::AmberStrict { Copies::default() } else { self.copies }
     }
 
     pub(super) fn ids(&self, finding: &Finding<'_>, owner: u32) -> Ids {
@@ -243,9 +290,24 @@ impl Decider<'_> {
     ) {
         let registered = self.index.registered(&line.claim);
         let member = line.member.map(|member| self.index.owner(member).id);
-        let background = self.background(finding, line);
-        let alert =
-            Alert { finding, record, line, registered, member, background, hold, recipient, ids, also };
+        let mut background = self.background(finding, line);
+        if self.redaction(line).takes(Removable::Assignment) {
+            background.assignment = None;
+        }
+        let alert = Alert {
+            finding,
+            record,
+            line,
+            registered,
+            member,
+            background,
+            ground: self.index.standing(line).ground,
+            assessment: self.assessment(line),
+            hold,
+            recipient,
+            ids,
+            also,
+        };
         alert::write_line(out, &self.context, &alert);
     }
 }

@@ -8,7 +8,7 @@ use super::residual::Residual;
 use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
 use crate::index::DutchSpace;
 use crate::matcher::{Accepted, Judge};
-use crate::policy::Decision;
+use crate::policy::{Decision, Line};
 use crate::scan::{Findings, Format, REJECTS_KEPT, Reject, Skip, Subject};
 use crate::text::{show, write_json};
 use serde::Serialize;
@@ -98,8 +98,9 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         let left_out_before = batch.books.dropped + batch.books.excepted;
         let offset = if self.spill.is_some() { batch.spill.len() } else { start } as u64;
         for finding in &findings {
-            let mut push = |owner: u32, verdict: u8| {
-                let id_hash = self.decider.id_hash(finding, owner);
+            let mut push = |line: &Line, verdict: u8| {
+                let owner = line.owner.0;
+                let id_hash = self.decider.id_hash(&self.decider.as_told(finding, line), owner);
                 batch.found.push(MatchParts {
                     owner,
                     verdict,
@@ -119,14 +120,12 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
             }
             match decision {
                 Decision::Unmatched => {}
-                Decision::Share(line) => push(line.owner.0, 0),
+                Decision::Share(line) => push(&line, 0),
                 Decision::ShareWith(lines, excepted) => {
-                    lines.iter().for_each(|line| push(line.owner.0, 0));
+                    lines.iter().for_each(|line| push(line, 0));
                     batch.books.excepted += excepted;
                 }
-                Decision::Hold(reason, lines) => {
-                    lines.iter().for_each(|line| push(line.owner.0, 1 + reason as u8))
-                }
+                Decision::Hold(reason, lines) => lines.iter().for_each(|line| push(line, 1 + reason as u8)),
                 Decision::Drop(_) => batch.books.dropped += 1,
                 Decision::Except(lines) => batch.books.excepted += lines.len() as u64,
             }

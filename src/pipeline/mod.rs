@@ -31,7 +31,7 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{Copies, Exception, InOffice, Provenance};
+use crate::policy::{Copies, InOffice, Provenance, Rulebook};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -58,8 +58,8 @@ pub struct Job<'a> {
     pub label: Option<&'a str>,
     /// Who warns at the run time.
     pub senders: &'a InOffice,
-    /// What the operator keeps back.
-    pub exceptions: &'a [Exception],
+    /// What the operator decided about all feeds.
+    pub rulebook: &'a Rulebook,
     /// The register, compiled.
     pub index: &'a Index,
     /// How bytes are read.

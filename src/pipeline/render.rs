@@ -16,6 +16,7 @@ use crate::alert::{Ids, Merged, Recipient};
 use crate::policy::{Decision, Hold, Line, Severity};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -250,7 +251,11 @@ impl Work<'_> {
         if verdict != found.verdict() {
             return Err(RunError::Changed);
         }
-        Ok(Again { finding, line, hold })
+        let told = match self.decider.as_told(&finding, &line) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(told) => Some(told),
+        };
+        Ok(Again { finding: told.unwrap_or(finding), line, hold })
     }
 }
 

@@ -144,9 +144,10 @@ fn replayed(decider: &Decider<'_>, record: u64, finding: &Finding<'_>) -> Replay
     };
     let line = |line: &Line| {
         let owner = line.owner.0;
-        let (recipient, ids) = (decider.recipient(owner), decider.ids(finding, owner));
+        let told = decider.as_told(finding, line);
+        let (recipient, ids) = (decider.recipient(owner), decider.ids(&told, owner));
         let mut text = Vec::new();
-        decider.write_line(&mut text, &recipient, finding, &ids, record, line, hold, None);
+        decider.write_line(&mut text, &recipient, &told, &ids, record, line, hold, None);
         ReplayedLine { line: *line, alert_id: ids.alert, text }
     };
     Replayed {

@@ -325,7 +325,7 @@ fn decider_of<'d, 'j: 'd>(
         run,
         run_time: job.run_time,
         observed: job.observed.map(|(text, moment)| (moment, text)),
-        tlp: facts.provenance.tlp,
+        provenance: facts.provenance,
         classification: facts.classification.as_deref(),
         severity: facts.severity.as_deref(),
         index_id: index.id(),
@@ -339,7 +339,8 @@ fn decider_of<'d, 'j: 'd>(
         run_time: job.run_time,
         observed,
         copies: facts.copies,
-        exceptions: Excepted::in_force(job.exceptions, &report.feed, job.run_time, job.index),
+        exceptions: Excepted::in_force(&job.rulebook.exceptions, &report.feed, job.run_time, job.index),
+        rulebook: job.rulebook,
     }
 }
 

@@ -18,7 +18,7 @@
 //! the most specific registration that takes part, then the earlier source, then the earlier line; if that has no contact,
 //! the next of these that has one, then any entry of the organisation that has one, in order of appearance.
 
-use super::decision::{Line, Rule};
+use super::decision::{Assessed, Line, Rule};
 use crate::index::{Claim, ClaimKey, Index, OwnerIx};
 use crate::moment::Day;
 use crate::register::Role;
@@ -185,12 +185,22 @@ impl Rung {
 ///
 /// Allocates for a conflict, and for each organisation that gives way for want of a contact.
 pub fn choose<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> Outcome {
-    choose_on(rungs(evidence, day, owners), evidence, day, owners).outcome
+    choose_on(rungs(evidence, day, owners), evidence, day, Vec::new(), owners).outcome
+}
+
+/// Chooses as if some organisations had no registration.
+pub(super) fn choose_of_others<O: Owners>(
+    evidence: Evidence<'_>,
+    day: Day,
+    without: &[OwnerIx],
+    owners: &O,
+) -> Outcome {
+    choose_on(rungs(evidence, day, owners), evidence, day, without.to_vec(), owners).outcome
 }
 
 /// Chooses among the owners of the network alone.
 pub(super) fn choose_network<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> Outcome {
-    choose_on(&NETWORK_RUNGS, evidence, day, owners).outcome
+    choose_on(&NETWORK_RUNGS, evidence, day, Vec::new(), owners).outcome
 }
 
 /// A choice, and what it came to it by.
@@ -202,14 +212,20 @@ struct Chosen {
     gave_way: Vec<OwnerIx>,
 }
 
-fn choose_on<O: Owners>(rungs: &[Rung], evidence: Evidence<'_>, day: Day, owners: &O) -> Chosen {
+/// `gave_way` are organisations that take no part.
+fn choose_on<O: Owners>(
+    rungs: &[Rung],
+    evidence: Evidence<'_>,
+    day: Day,
+    mut gave_way: Vec<OwnerIx>,
+    owners: &O,
+) -> Chosen {
     debug_assert!(
         [evidence.address, evidence.stated, evidence.shown, evidence.asn]
             .iter()
             .all(|claims| claims.is_sorted_by_key(rank)),
         "claims come most specific first"
     );
-    let mut gave_way = Vec::new();
     let mut first_candidate = None;
     let mut number = 0;
     while let Some(&rung) = rungs.get(number) {
@@ -357,7 +373,7 @@ pub(super) fn entry_told<'c, O: Owners>(
 ) -> Option<Told> {
     let covering = ranked.clone().map(|claim| claim.owner);
     let best = ranked.next()?;
-    let line = |owner| Line { owner, rule, claim: *best, member: None };
+    let line = |owner| Line { owner, rule, claim: *best, member: None, assessed: Assessed::NoRule };
     let mut entries = covering.chain(owners.united(organisation));
     let with_contact = entries.find(|&owner| owners.has_contact(owner));
     Some(with_contact.map_or_else(|| Told::Nobody(line(best.owner)), |owner| Told::Entry(line(owner))))
@@ -433,7 +449,7 @@ impl fmt::Display for Reason {
 /// Chooses as [`choose`] does, and gives each registration its reason, in the order of [`Evidence::claims`].
 pub fn explain<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> (Outcome, Vec<Explanation>) {
     let rungs = rungs(evidence, day, owners);
-    let Chosen { outcome, rung, gave_way } = choose_on(rungs, evidence, day, owners);
+    let Chosen { outcome, rung, gave_way } = choose_on(rungs, evidence, day, Vec::new(), owners);
     let leading: &[Line] = match &outcome {
         Outcome::Nobody | Outcome::NoContact(_) => &[],
         Outcome::Winner(line) => std::slice::from_ref(line),

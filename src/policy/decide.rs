@@ -1,6 +1,6 @@
 //! What becomes of one finding: the choice at two times, and what must be held.
 
-use super::choose::{Evidence, Outcome, Owners, choose, entry_told, is_valid, rank};
+use super::choose::{Evidence, Outcome, Owners, choose, choose_of_others, entry_told, is_valid, rank};
 use super::copies::Copies;
 use super::decision::{Decision, Hold, Line, Rule};
 use crate::index::{Claim, OwnerIx};
@@ -26,6 +26,8 @@ pub struct Case<'c> {
     pub has_identifier: bool,
     /// Who else is told.
     pub copies: Copies,
+    /// What was seen more days than this before the run time is held.
+    pub age_days_max: u16,
 }
 
 /// Decides who is told, or that a person must see it.
@@ -59,6 +61,8 @@ impl Case<'_> {
             Some(Hold::NoFinding)
         } else if self.is_future() {
             Some(Hold::Future)
+        } else if self.is_too_old() {
+            Some(Hold::TooOld)
         } else {
             None
         }
@@ -72,13 +76,20 @@ impl Case<'_> {
         self.time.zip(limit).is_some_and(|(time, limit)| time > limit)
     }
 
+    fn is_too_old(&self) -> bool {
+        let seconds = i64::from(self.age_days_max) * 24 * 60 * 60;
+        let limit =
+            Moment::from_unix(self.run_time.unix_seconds() - seconds, self.run_time.subsecond_nanos());
+        self.time.zip(limit).is_some_and(|(time, limit)| time < limit)
+    }
+
     /// The day of the finding (without a time, of the run) and the day of the run.
     fn days(&self) -> (Day, Day) {
         (self.time.unwrap_or(self.run_time).day(), self.run_time.day())
     }
 
     /// One line for each organisation with a valid registration of a part of the prefix that has no line in `outer`, by rank.
-    fn lines_inside<O: Owners>(&self, outer: &[Line], owners: &O) -> Vec<Line> {
+    pub(super) fn lines_inside<O: Owners>(&self, outer: &[Line], owners: &O) -> Vec<Line> {
         let (then, now) = self.days();
         let outer: Vec<OwnerIx> = outer.iter().map(|line| owners.organisation(line.claim.owner)).collect();
         let mut others: Vec<(OwnerIx, &Claim)> = (self.inside.iter())
@@ -101,14 +112,23 @@ impl Case<'_> {
 
 /// The choice alone: unmatched, shared, or held as conflict, moved or no-contact.
 fn choose_at_both_times<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
+    choose_by(case, |day| choose(case.evidence, day, owners), owners)
+}
+
+/// Likewise, as if some organisations had no registration.
+pub(super) fn choose_without<O: Owners>(case: &Case<'_>, without: &[OwnerIx], owners: &O) -> Decision {
+    choose_by(case, |day| choose_of_others(case.evidence, day, without, owners), owners)
+}
+
+fn choose_by<O: Owners>(case: &Case<'_>, choose: impl Fn(Day) -> Outcome, owners: &O) -> Decision {
     let (then, now) = case.days();
-    let outcome_now = choose(case.evidence, now, owners);
+    let outcome_now = choose(now);
     let same =
         then == now || case.evidence.claims().all(|claim| is_valid(claim, then) == is_valid(claim, now));
     if same {
         return settle(outcome_now);
     }
-    settle_two(choose(case.evidence, then, owners), outcome_now, owners)
+    settle_two(choose(then), outcome_now, owners)
 }
 
 /// Both times say the same.

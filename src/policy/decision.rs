@@ -45,6 +45,20 @@ pub struct Line {
     pub claim: Claim,
     /// Of a link organisation that is told on behalf of a member: the member, whose registration it is.
     pub member: Option<OwnerIx>,
+    /// What the assessment says of it.
+    pub assessed: Assessed,
+}
+
+/// What an assessment says of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Assessed {
+    /// No rule of the table fits, or it was not asked.
+    #[default]
+    NoRule,
+    /// The rule of that number decided.
+    Rule(u16),
+    /// There is no ground to tell it.
+    Ground,
 }
 
 /// Why a person must decide; a closed set, in order of precedence: the first that applies is the reason.
@@ -57,7 +71,7 @@ pub enum Hold {
     NoFinding,
     /// Seen more than a day after the run time.
     Future,
-    /// Seen too long before the run time (not judged yet).
+    /// Seen too long before the run time.
     TooOld,
     /// The record names a prefix, in which another organisation has a registration.
     Prefix,
@@ -67,11 +81,11 @@ pub enum Hold {
     Moved,
     /// Nobody of those with a claim has a contact.
     NoContact,
-    /// The TLP label cannot be read (not judged yet).
+    /// The TLP label cannot be read.
     TlpUnknown,
-    /// The TLP label forbids it (not judged yet).
+    /// The TLP label forbids it.
     TlpPermission,
-    /// An assessment asks for a person (not judged yet).
+    /// An assessment asks for a person, or there is no ground to tell.
     Assessment,
     /// More alerts than is usual (not judged yet).
     Fuse,

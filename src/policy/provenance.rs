@@ -60,6 +60,9 @@ impl Credibility {
     /// All, most likely first.
     pub const ALL: [Self; 6] = [Self(1), Self(2), Self(3), Self(4), Self(5), Self(6)];
 
+    /// Cannot be judged.
+    pub const UNKNOWN: Self = Self(6);
+
     /// `None` unless 1 to 6.
     pub fn new(figure: u8) -> Option<Self> {
         (1..=6).contains(&figure).then_some(Self(figure))

@@ -1,5 +1,8 @@
 //! The Traffic Light Protocol: labels of FIRST's TLP 2.0 (2022), read in any spelling.
 
+use super::Permission;
+use crate::register::Role;
+use crate::text::says_nothing;
 use std::fmt;
 
 /// How far a word may go; least strict first.
@@ -25,8 +28,8 @@ impl Tlp {
     /// What holds where nobody says anything.
     pub const DEFAULT: Self = Self::Amber;
 
-    /// Reads a label in any spelling: case, `TLP:` before it, spaces or dashes for the plus; WHITE is CLEAR. `None` for all
-    /// else.
+    /// Reads a label in any spelling: case, `TLP:` or `TLP 2.0:` before it, brackets and quotes around it, spaces or dashes for
+    /// the plus; WHITE is CLEAR. `None` for all else.
     ///
     /// ```
     /// use dijkwacht::policy::Tlp;
@@ -40,14 +43,19 @@ impl Tlp {
         let mut count = 0;
         for byte in text.bytes() {
             match byte {
-                b' ' | b'\t' | b':' | b'+' | b'-' | b'_' => continue,
+                b' ' | b'\t' | b':' | b'+' | b'-' | b'_' | b'.' | b'/' | b'(' | b')' | b'[' | b']' | b'"'
+                | b'\'' => continue,
                 _ if count == LETTERS_MAX => return None,
                 _ => letters[count] = byte.to_ascii_lowercase(),
             }
             count += 1;
         }
         let word = &letters[..count];
-        match word.strip_prefix(b"tlp").unwrap_or(word) {
+        let label = word.strip_prefix(b"tlp").map_or(word, |rest| {
+            let versions: [&[u8]; 4] = [b"v20", b"20", b"v2", b"2"];
+            versions.into_iter().find_map(|version| rest.strip_prefix(version)).unwrap_or(rest)
+        });
+        match label {
             b"clear" | b"white" => Some(Self::Clear),
             b"green" => Some(Self::Green),
             b"amber" => Some(Self::Amber),
@@ -57,14 +65,32 @@ impl Tlp {
         }
     }
 
-    /// The label of a finding: the record's, else the feed's, else AMBER. A label that cannot be read may be any: then it is
-    /// the feed's or AMBER, whichever is stricter.
+    /// The label of a finding: the stricter of the record's and the feed's, AMBER where neither says one.
+    ///
+    /// A label that cannot be read may be any: it counts as AMBER at least, and [`Tlp::is_unknown`] says so.
     pub fn of(record: Option<&str>, feed: Option<Self>) -> Self {
-        let stated = record.map(str::trim).filter(|label| !matches!(*label, "" | "-" | "N/A"));
-        match stated {
-            None => feed.unwrap_or(Self::DEFAULT),
-            Some(label) => Self::read(label).unwrap_or(feed.unwrap_or(Self::DEFAULT).max(Self::DEFAULT)),
-        }
+        let record = stated(record).map(|label| Self::read(label).unwrap_or(Self::DEFAULT));
+        // No label is less than any label.
+        record.max(feed).unwrap_or(Self::DEFAULT)
+    }
+
+    /// Whether a record says a label that cannot be read.
+    pub fn is_unknown(record: Option<&str>) -> bool {
+        stated(record).is_some_and(|label| Self::read(label).is_none())
+    }
+
+    /// Whether it lets a recipient be told.
+    ///
+    /// CLEAR and GREEN: everybody. AMBER: whoever is in the constituency. AMBER+STRICT: users in it, by a permission of the feed or
+    /// the report; RED: likewise, by one of the report.
+    pub fn lets(self, role: Role, is_in_constituency: bool, permission: Permission) -> bool {
+        let needed = match self {
+            Self::Clear | Self::Green => return true,
+            Self::Amber => return is_in_constituency,
+            Self::AmberStrict => Permission::OfFeed,
+            Self::Red => Permission::OfReport,
+        };
+        permission >= needed && role == Role::User && is_in_constituency
     }
 
     /// The TLP 2.0 label, without `TLP:`.
@@ -89,8 +115,13 @@ impl Tlp {
     }
 }
 
-/// Letters of the longest spelling, `tlpamberstrict`.
-const LETTERS_MAX: usize = 14;
+/// Letters of the longest spelling, `tlpv20amberstrict`.
+const LETTERS_MAX: usize = 17;
+
+/// What a record says, if it says anything.
+fn stated(record: Option<&str>) -> Option<&str> {
+    record.map(str::trim).filter(|label| !says_nothing(label))
+}
 
 impl fmt::Display for Tlp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,7 +136,8 @@ mod tests {
     #[test]
     fn labels_are_read_in_any_spelling() {
         for tlp in Tlp::ALL {
-            for before in ["", "TLP:", "tlp: ", "TLP ", "Tlp-", " "] {
+            for before in ["", "TLP:", "tlp: ", "TLP ", "Tlp-", " ", "TLP 2.0: ", "TLPv2:", "[TLP:", "\"tlp/"]
+            {
                 let label = format!("{before}{tlp}");
                 for spelling in
                     [label.to_lowercase(), label.replace('+', "-"), label.replace('+', " "), label]
@@ -138,14 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn the_record_speaks_before_the_feed_and_an_unreadable_label_never_loosens() {
+    fn the_stricter_of_record_and_feed_counts_and_an_unreadable_label_never_loosens() {
         assert_eq!(Tlp::of(None, None), Tlp::Amber);
         assert_eq!(Tlp::of(Some(" - "), None), Tlp::Amber);
         assert_eq!(Tlp::of(None, Some(Tlp::Clear)), Tlp::Clear);
-        assert_eq!(Tlp::of(Some("green"), Some(Tlp::Red)), Tlp::Green);
+        assert_eq!(Tlp::of(Some("green"), Some(Tlp::Red)), Tlp::Red);
         assert_eq!(Tlp::of(Some("purple"), Some(Tlp::Clear)), Tlp::Amber);
         assert_eq!(Tlp::of(Some("purple"), Some(Tlp::Red)), Tlp::Red);
         assert_eq!(Tlp::of(Some("purple"), None), Tlp::Amber);
+        for (record, feed) in Tlp::ALL.into_iter().flat_map(|one| Tlp::ALL.map(|other| (one, other))) {
+            assert_eq!(Tlp::of(Some(record.as_str()), Some(feed)), record.max(feed));
+        }
+        let unknown = [None, Some(""), Some("-"), Some("red"), Some("purple")].map(Tlp::is_unknown);
+        assert_eq!(unknown, [false, false, false, false, true]);
     }
 
     #[test]

@@ -34,13 +34,14 @@ enum Column {
 }
 
 /// By [`Attribute`], then by [`Column`].
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     Attribute::Name.field(),
     Attribute::Kvk.field(),
     Attribute::RipeOrg.field(),
     Attribute::SameAs.field(),
     Attribute::Constituency.field(),
     Attribute::Sector.field(),
+    Attribute::Ground.field(),
     Attribute::Link.field(),
     "owner_id",
     "role",

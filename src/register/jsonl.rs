@@ -98,6 +98,7 @@ struct Line {
     same_as: Option<String>,
     constituency: Option<String>,
     sector: Option<String>,
+    ground: Option<String>,
     contacts: Option<Vec<String>>,
     networks: Option<Vec<Network>>,
     asns: Option<Vec<Number>>,
@@ -110,7 +111,7 @@ struct Line {
 }
 
 /// The keys of a line and of an item of `networks`.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "owner_id",
     "name",
     "kvk",
@@ -118,6 +119,7 @@ const KEYS: [&str; 17] = [
     "same_as",
     "constituency",
     "sector",
+    "ground",
     "contacts",
     "networks",
     "asns",
@@ -145,7 +147,8 @@ impl Line {
     }
 
     fn attributes(&self) -> Result<Attributes<'_>, Wrong> {
-        let texts = [&self.name, &self.kvk, &self.ripe_org, &self.same_as, &self.constituency, &self.sector];
+        let (place, standing) = (&self.constituency, &self.ground);
+        let texts = [&self.name, &self.kvk, &self.ripe_org, &self.same_as, place, &self.sector, standing];
         let mut attributes = Attributes::default();
         for (attribute, text) in Attribute::ALL.into_iter().zip(texts) {
             attributes[attribute as usize] = filled(text).map(|text| attribute.read(text)).transpose()?;

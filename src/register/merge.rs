@@ -2,7 +2,7 @@
 
 use crate::moment::Day;
 use crate::register::Register;
-use crate::register::owner::{Constituency, Key, Owner, OwnerId, Registration};
+use crate::register::owner::{Constituency, Ground, Key, Owner, OwnerId, Registration};
 use crate::register::read::Progress;
 use crate::register::report::{FindingKind, Report};
 use crate::register::row::{Attribute, Row, Wrong, quote};
@@ -443,7 +443,7 @@ impl Merge {
 
 impl Draft {
     fn into_owner(self, organisation: u32) -> Owner {
-        let [name, kvk, ripe_org, same_as, constituency, sector, link] =
+        let [name, kvk, ripe_org, same_as, constituency, sector, ground, link] =
             self.attributes.map(|stated| stated.map(|stated| stated.text));
         drop(same_as);
         Owner {
@@ -453,6 +453,7 @@ impl Draft {
             ripe_org,
             constituency: constituency.as_deref().and_then(Constituency::read),
             sector,
+            ground: ground.as_deref().map(Ground::read),
             contacts: self.contacts,
             links: link.iter().flat_map(|link| link.split(';')).filter_map(OwnerId::new).collect(),
             organisation,

@@ -40,7 +40,7 @@ mod source;
 pub use delegated::{Delegation, Delegations};
 pub use lint::lint;
 pub use origins::Origins;
-pub use owner::{Constituency, Key, Owner, OwnerId, Registration, Role, Scope};
+pub use owner::{Constituency, Ground, Key, Owner, OwnerId, Registration, Role, Scope};
 pub use read::{Progress, ReadOptions, RegisterError, SOURCE_BYTES_MAX, SOURCES_MAX};
 pub use report::{Finding, FindingKind, Findings, Report, Severity};
 pub use ripe::{Assignment, Assignments, RipeCounts};

@@ -91,6 +91,62 @@ impl fmt::Display for Constituency {
     }
 }
 
+/// Why an owner may be told of findings: the ground in law or agreement that the register gives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Ground {
+    /// They are its own systems.
+    OwnSystems,
+    /// It gives their users access to the net.
+    AccessProvider,
+    /// An organisation that by its task tells others (OKTT).
+    Oktt,
+    /// A computer security incident response team.
+    Csirt,
+    /// A team that was made for a crisis.
+    CrisisTeam,
+    /// Another word stands in the register: nobody is told on it.
+    Other,
+}
+
+impl Ground {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::OwnSystems, Self::AccessProvider, Self::Oktt, Self::Csirt, Self::CrisisTeam, Self::Other];
+
+    /// As register files, configuration and alerts write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnSystems => "own-systems",
+            Self::AccessProvider => "access-provider",
+            Self::Oktt => "oktt",
+            Self::Csirt => "csirt",
+            Self::CrisisTeam => "crisis-team",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads what [`Ground::as_str`] writes; any other word is [`Ground::Other`].
+    pub fn read(text: &str) -> Self {
+        Self::ALL.into_iter().find(|ground| ground.as_str() == text).unwrap_or(Self::Other)
+    }
+
+    /// That of a recipient of whom the register gives none.
+    pub const fn of_role(role: Role) -> Self {
+        match role {
+            Role::User => Self::OwnSystems,
+            Role::Network => Self::AccessProvider,
+            Role::Link => Self::Oktt,
+        }
+    }
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// The name by which a register knows an owner: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
 ///
 /// Compared without regard to case, shown as first written. It is safe as a file name.
@@ -180,6 +236,8 @@ pub struct Owner {
     pub ripe_org: Option<String>,
     /// Which of the senders' constituencies it belongs to.
     pub constituency: Option<Constituency>,
+    /// Why it may be told, where not for its role.
+    pub ground: Option<Ground>,
     /// Its sector, in the register's own words.
     pub sector: Option<String>,
     /// Addresses of mail, in order of appearance, each once.

@@ -55,6 +55,8 @@ pub enum FindingKind {
     KvkForm,
     /// An address of mail that cannot be delivered to.
     BadContact,
+    /// A ground that is none of the known ones: nobody is told on it.
+    UnknownGround,
     /// An AS number that nobody can have, or that announces nothing.
     AsnUnknown,
 }
@@ -89,7 +91,7 @@ impl fmt::Display for Severity {
 
 impl FindingKind {
     /// All kinds.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadSource,
         Self::BadRow,
         Self::Skipped,
@@ -114,6 +116,7 @@ impl FindingKind {
         Self::Unverified,
         Self::KvkForm,
         Self::BadContact,
+        Self::UnknownGround,
         Self::AsnUnknown,
     ];
 
@@ -144,6 +147,7 @@ impl FindingKind {
             Self::Unverified => "unverified",
             Self::KvkForm => "kvk-form",
             Self::BadContact => "bad-contact",
+            Self::UnknownGround => "unknown-ground",
             Self::AsnUnknown => "asn-unknown",
         }
     }

@@ -43,6 +43,7 @@ pub(super) enum Attribute {
     SameAs,
     Constituency,
     Sector,
+    Ground,
     Link,
 }
 
@@ -50,8 +51,16 @@ pub(super) enum Attribute {
 pub(super) type Attributes<'r> = [Option<Cow<'r, str>>; Attribute::ALL.len()];
 
 impl Attribute {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Name, Self::Kvk, Self::RipeOrg, Self::SameAs, Self::Constituency, Self::Sector, Self::Link];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Name,
+        Self::Kvk,
+        Self::RipeOrg,
+        Self::SameAs,
+        Self::Constituency,
+        Self::Sector,
+        Self::Ground,
+        Self::Link,
+    ];
 
     /// As it is called in register files.
     pub(super) const fn field(self) -> &'static str {
@@ -62,6 +71,7 @@ impl Attribute {
             Self::SameAs => "same_as",
             Self::Constituency => "constituency",
             Self::Sector => "sector",
+            Self::Ground => "ground",
             Self::Link => "link",
         }
     }
@@ -77,7 +87,7 @@ impl Attribute {
     /// Checks a value, which is not empty and has no spaces around it.
     pub(super) fn read(self, text: &str) -> Result<Cow<'_, str>, Wrong> {
         match self {
-            Self::Name | Self::Sector => check_text(self.field(), text)?,
+            Self::Name | Self::Sector | Self::Ground => check_text(self.field(), text)?,
             Self::Kvk => check_kvk(text)?,
             Self::RipeOrg => return read_ripe_org(text),
             Self::SameAs => check_owner_id(self.field(), text)?,

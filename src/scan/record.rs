@@ -151,6 +151,21 @@ pub enum Side {
     Victim,
 }
 
+impl Side {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Exposed, Self::Infected, Self::Attacker, Self::Victim];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exposed => "exposed",
+            Self::Infected => "infected",
+            Self::Attacker => "attacker",
+            Self::Victim => "victim",
+        }
+    }
+}
+
 /// What a record is about, for matching.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subject {

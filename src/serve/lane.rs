@@ -97,7 +97,7 @@ fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
         observed: None,
         label: None,
         senders: &config.senders.in_office(run_time.day()),
-        exceptions: &config.exceptions,
+        rulebook: &config.rulebook,
         index,
         reading: Reading {
             io: Io::Mmap,

@@ -70,10 +70,10 @@ fn equal_and_crossing_claims_are_held_with_a_line_for_each_claimant() {
 fn who_registered_between_finding_and_run_is_held_as_moved() {
     let at = |day: &str| format!("192.0.2.65,80,tcp,{day},open-rdp,,\n");
     let moved = ["held ncsc/new: 1 moved", "held ncsc/old: 1 moved"];
-    check(&at("2026-06-30T23:59:59Z"), "", &moved);
-    check(&at("2026-07-01T00:00:00Z"), "", &["new ncsc/new: 1"]);
-    check(&at("2026-06-30"), "--run-time 2026-06-30", &["new ncsc/old: 1"]);
-    check(&at("2026-06-30"), "--run-time 2026-07-01", &moved);
+    check(&at("2026-11-15T23:59:59Z"), "", &moved);
+    check(&at("2026-11-16T00:00:00Z"), "", &["new ncsc/new: 1"]);
+    check(&at("2026-11-15"), "--run-time 2026-11-15", &["new ncsc/old: 1"]);
+    check(&at("2026-11-15"), "--run-time 2026-11-16", &moved);
 }
 
 #[test]
@@ -83,6 +83,9 @@ fn the_first_reason_that_applies_holds() {
     check(&row("2026-11-23T12:00:00Z", "x"), "", &["held ncsc/silent: 1 no-contact"]);
     check(&row("2026-11-23T12:00:01Z", "x"), "", &["held ncsc/silent: 1 future"]);
     check(&row("2026-11-23T12:00:01Z", ""), "", &["held ncsc/silent: 1 no-finding"]);
+    check(&row("2026-11-08T12:00:00Z", "x"), "", &["held ncsc/silent: 1 no-contact"]);
+    check(&row("2026-11-08T11:59:59.999999999Z", "x"), "", &["held ncsc/silent: 1 too-old"]);
+    check(&row("2026-11-08T11:59:59Z", ""), "", &["held ncsc/silent: 1 no-finding"]);
     let future = "192.0.2.33,80,tcp,2027-01-01,open-rdp,,\n";
     check(future, "", &["held ncsc/twin-a: 1 future"]); // one line, under the first claimant
 }
@@ -185,7 +188,7 @@ fn ids_are_those_of_the_design() {
 #[test]
 fn the_sender_follows_from_the_constituency_and_the_day_of_the_run() {
     let rows = [row("192.0.2.1"), row("192.0.2.16"), row("198.51.100.1"), row("203.0.113.1")].concat();
-    let rows = rows.replace("2026-11-22", "2025-11-22");
+    let rows = rows.replace("2026-11-22", "2025-12-22");
     let after =
         ["new ncsc/hosting: 3", "new ncsc/isp: 2", "new ncsc/school: 1", "held ncsc/silent: 4 no-contact"];
     check(&rows, "--run-time 2026-01-01T00:00:00Z", &after);
@@ -216,13 +219,13 @@ fn observed_stands_for_records_without_a_time_only() {
     let work = Work::new();
     work.write(
         "dump.csv",
-        format!("{HEADER}192.0.2.1,80,tcp,,x,,\n192.0.2.1,81,tcp,2026-11-01,x,,\n192.0.2.65,80,tcp,,x,,\n"),
+        format!("{HEADER}192.0.2.1,80,tcp,,x,,\n192.0.2.1,81,tcp,2026-11-10,x,,\n192.0.2.65,80,tcp,,x,,\n"),
     );
-    let dump = work.dump("--observed 2026-05-01 --output out dump.csv");
+    let dump = work.dump("--observed 2026-11-09 --output out dump.csv");
     assert_eq!(dump["held_by"], serde_json::json!({ "moved": 2 }));
     let alerts = work.alerts("out");
     let times: Vec<_> = alerts.iter().map(|alert| alert["time.source"].as_str().unwrap()).collect();
-    assert_eq!(times, ["2026-05-01T00:00:00+00:00", "2026-11-01T00:00:00+00:00"]);
+    assert_eq!(times, ["2026-11-09T00:00:00+00:00", "2026-11-10T00:00:00+00:00"]);
     work.dump("--output out dump.csv");
     assert_eq!(work.alerts("out")[0]["time.source"], Value::Null);
 }

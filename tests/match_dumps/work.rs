@@ -21,8 +21,8 @@ hospital,Hospital,vital,user,198.51.100.64 - 198.51.100.99,cert@hospital.example
 clinic,Clinic,vital,user,198.51.100.90 - 198.51.100.120,it@clinic.example,,
 twin-a,Twin A,business,user,192.0.2.32/29,a@twin.example,,
 twin-b,Twin B,business,user,192.0.2.32/29,b@twin.example,,
-old,Old,business,user,192.0.2.64/28,old@move.example,,2026-06-30
-new,New,business,user,192.0.2.64/28,new@move.example,2026-07-01,
+old,Old,business,user,192.0.2.64/28,old@move.example,,2026-11-15
+new,New,business,user,192.0.2.64/28,new@move.example,2026-11-16,
 mute,Mute,business,user,192.0.2.80/28,,,
 silent,Silent,business,network,203.0.113.0/24,,,
 ";

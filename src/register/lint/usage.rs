@@ -3,7 +3,7 @@
 use super::Lint;
 use crate::moment::Day;
 use crate::net::{Family, Range};
-use crate::register::owner::{Key, Registration, Role, Scope};
+use crate::register::owner::{Ground, Key, Registration, Role, Scope};
 use crate::register::report::FindingKind;
 use crate::register::shared::SharedKind;
 use crate::text;
@@ -50,6 +50,15 @@ impl Lint<'_> {
                 self.findings.push(FindingKind::KvkForm, file, owner.line, || {
                     format!(
                         "kvk {kvk} of {} is no number that is given out (leave it empty, or correct it)",
+                        owner.id
+                    )
+                });
+            }
+            if owner.ground == Some(Ground::Other) {
+                let known = Ground::ALL.map(Ground::as_str)[..Ground::ALL.len() - 1].join(", ");
+                self.findings.push(FindingKind::UnknownGround, file, owner.line, || {
+                    format!(
+                        "the ground of {} is none of {known}: its alerts will be held (correct it)",
                         owner.id
                     )
                 });
