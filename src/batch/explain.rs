@@ -18,8 +18,8 @@ use crate::pipeline::{
     Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{
-    Credibility, InOffice, Line, Outcome, Permission, Provenance, Reliability, Rulebook, Tlp,
-    explain as explain_choice,
+    Answer, Asked, Assessed, Credibility, InOffice, Line, NO_GROUND, Outcome, Permission, Provenance,
+    Recipients, Reliability, Rulebook, Tlp, explain as explain_choice,
 };
 use crate::register::Register;
 use crate::scan::{Encoding, Field, Input, Io, Take};
@@ -71,6 +71,10 @@ struct Steps<'i> {
     inside: Vec<String>,
     /// Who is told, or would be: one for each line.
     recipients: Vec<RecipientStep>,
+    /// Who was asked for in turn, and whether they may be told: by label, ground and assessment.
+    asked: Vec<AskedStep>,
+    /// An exception keeps it back.
+    excepted: bool,
     held: Option<&'static str>,
     tlp: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +115,22 @@ struct RecipientStep {
     constituency: &'static str,
     sender: String,
     contacts: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AskedStep {
+    owner_id: String,
+    role: &'static str,
+    constituency: &'static str,
+    scope: &'static str,
+    ground: &'static str,
+    answer: &'static str,
+    /// Why a person must say so.
+    reason: Option<&'static str>,
+    /// The code of the rule of the assessment, and what it says.
+    rule: Option<String>,
+    nl: Option<String>,
+    en: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -444,6 +464,8 @@ impl<'a> Desk<'a> {
             covering: self.covering(&finding.claims, finding.time),
             inside: self.names(&finding.claims.inside),
             recipients: finding.lines.iter().map(|line| self.recipient(&line.line, line.alert_id)).collect(),
+            asked: finding.asked.iter().map(|asked| self.asked(asked)).collect(),
+            excepted: finding.is_excepted,
             held: finding.hold.map(|hold| hold.as_str()),
             tlp: Some(finding.tlp.as_str()),
             ..Steps::of_record(replay)
@@ -498,6 +520,32 @@ impl<'a> Desk<'a> {
             constituency: owner.constituency.map_or("business", |constituency| constituency.as_str()),
             sender: self.senders.sender(owner.constituency).as_str().to_owned(),
             contacts: owner.contacts().map(str::to_owned).collect(),
+        }
+    }
+
+    fn asked(&self, asked: &Asked) -> AskedStep {
+        let standing = self.index.standing(&asked.line);
+        let (answer, reason, assessed) = match asked.answer {
+            Answer::Go(assessed) => ("share", None, assessed),
+            Answer::Hold(reason, assessed) => ("hold", Some(reason.as_str()), assessed),
+            Answer::Drop(assessed) => ("drop", None, assessed),
+        };
+        let rule = match assessed {
+            Assessed::Rule(number) => self.rulebook.assessment.rule(number),
+            Assessed::NoRule | Assessed::Ground => None,
+        };
+        let code = (assessed == Assessed::Ground).then_some(NO_GROUND).or(rule.map(|rule| &*rule.code));
+        AskedStep {
+            owner_id: self.index.owner(asked.line.owner).id.to_owned(),
+            role: standing.role.as_str(),
+            constituency: standing.constituency.as_str(),
+            scope: standing.scope.as_str(),
+            ground: standing.ground.as_str(),
+            answer: rule.map_or(answer, |rule| rule.then.as_str()),
+            reason,
+            rule: code.map(str::to_owned),
+            nl: rule.map(|rule| rule.nl.clone()),
+            en: rule.map(|rule| rule.en.clone()),
         }
     }
 
@@ -570,6 +618,10 @@ impl Steps<'_> {
             ));
         }
         lines.extend(self.tlp.map(|tlp| format!("tlp        {tlp}")));
+        lines.extend(self.asked.iter().map(AskedStep::text));
+        if self.excepted {
+            lines.push("excepted   an exception keeps it back".to_owned());
+        }
         lines.extend(self.held.map(|reason| format!("held       {reason}")));
         if let Some(DecisionStep { run, state, because, by }) = &self.decision {
             let because = show(because.as_bytes(), 256);
@@ -580,6 +632,16 @@ impl Steps<'_> {
         }
         lines.extend(self.lacks.iter().map(|lack| format!("lacks      {lack}")));
         lines
+    }
+}
+
+impl AskedStep {
+    fn text(&self) -> String {
+        let Self { owner_id, role, constituency, scope, ground, answer, reason, rule, en, .. } = self;
+        let rule = rule.as_deref().map(|rule| format!("by {rule}{}", said(": ", en.as_deref())));
+        let why: Vec<&str> = reason.iter().copied().chain(rule.as_deref()).collect();
+        let why = if why.is_empty() { "no rule against it".to_owned() } else { why.join(", ") };
+        format!("may        {owner_id} ({role}, {constituency}, {scope}) on {ground}: {answer} ({why})")
     }
 }
 

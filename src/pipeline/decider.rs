@@ -6,8 +6,8 @@ use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::policy::{
-    Assessed, Case, Copies, Decision, Evidence, Exception, Hold, InOffice, Inquiry, Line, NO_GROUND,
-    Recipients, Redaction, Removable, Rulebook, Terms, Tlp, decide, permit,
+    Asked, Assessed, Case, Copies, Decision, Evidence, Exception, Hold, InOffice, Inquiry, Line, NO_GROUND,
+    Recipients, Redaction, Removable, Rulebook, Terms, Tlp, decide, permit_telling,
 };
 use crate::scan::{Finding, Subject};
 use crate::spool;
@@ -121,6 +121,11 @@ impl Claims {
 
 impl Decider<'_> {
     pub(super) fn decide(&self, finding: &Finding<'_>) -> Decision {
+        self.decide_telling(finding, &mut |_| {})
+    }
+
+    /// [`Decider::decide`], telling each recipient that is asked for in turn.
+    pub(super) fn decide_telling(&self, finding: &Finding<'_>, tell: &mut dyn FnMut(Asked)) -> Decision {
         let claims = self.claims(finding);
         let case = Case {
             evidence: claims.evidence(),
@@ -132,7 +137,8 @@ impl Decider<'_> {
             copies: self.copies(finding),
             age_days_max: self.rulebook.age_days_max,
         };
-        let decision = permit(decide(&case, self.index), &case, &self.terms(finding), self.index);
+        let decision = decide(&case, self.index);
+        let decision = permit_telling(decision, &case, &self.terms(finding), self.index, tell);
         self.keep_back(decision, finding)
     }
 

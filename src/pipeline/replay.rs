@@ -7,7 +7,7 @@ use super::run::{decider, open};
 use super::{Job, RunError, RunReport};
 use crate::matcher::{Accepted, DriveError, DriveOptions, Judge, drive};
 use crate::moment::Moment;
-use crate::policy::{Decision, Hold, Line, Tlp};
+use crate::policy::{Asked, Decision, Hold, Line, Tlp};
 use crate::scan::{Finding, Findings, Format, Frame, HEAD_BYTES_MAX, Reject, Skip, Subject, Window};
 use uuid::Uuid;
 
@@ -45,6 +45,10 @@ pub struct Replayed {
     pub tlp: Tlp,
     /// Why a person must decide.
     pub hold: Option<Hold>,
+    /// An exception keeps it back.
+    pub is_excepted: bool,
+    /// The recipients that were asked for, and whether they may be told.
+    pub asked: Vec<Asked>,
     /// What it comes to, one for each recipient; none: unmatched.
     pub lines: Vec<ReplayedLine>,
 }
@@ -137,7 +141,8 @@ fn replay(
 
 fn replayed(decider: &Decider<'_>, record: u64, finding: &Finding<'_>) -> Replayed {
     let claims = decider.claims(finding);
-    let decision = decider.decide(finding);
+    let mut asked = Vec::new();
+    let decision = decider.decide_telling(finding, &mut |one| asked.push(one));
     let hold = match &decision {
         Decision::Hold(reason, _) => Some(*reason),
         _ => None,
@@ -157,6 +162,8 @@ fn replayed(decider: &Decider<'_>, record: u64, finding: &Finding<'_>) -> Replay
         claims,
         tlp: decider.context.tlp(finding),
         hold,
+        is_excepted: matches!(decision, Decision::Except(_)),
+        asked,
         lines: decision.lines().iter().map(line).collect(),
     }
 }

@@ -34,7 +34,7 @@ pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Assessed, Decision, Hold, Line, Rule};
 pub use exception::Exception;
 pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose, check_change};
-pub use permit::{Recipients, Terms, permit};
+pub use permit::{Answer, Asked, Recipients, Terms, permit, permit_telling};
 pub use provenance::{Credibility, Permission, Provenance, Reliability};
 pub use redaction::{Redaction, Removable};
 pub use rulebook::{AGE_DAYS_MAX, Rulebook};

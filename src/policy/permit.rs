@@ -57,32 +57,64 @@ pub struct Terms<'t> {
 }
 
 /// What is said of one recipient.
-enum Answer {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It may be told.
     Go(Assessed),
+    /// It may not, or a person must say so.
     Hold(Hold, Assessed),
+    /// Nobody is told.
     Drop(Assessed),
 }
 
+/// A recipient that was asked for, and the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Who would be told.
+    pub line: Line,
+    /// Whether it may be.
+    pub answer: Answer,
+}
+
 /// Lets a decision to tell stand, or holds or drops it, or finds another recipient.
+///
+/// Allocates for what does not simply go.
 pub fn permit<O: Recipients>(decision: Decision, case: &Case<'_>, terms: &Terms<'_>, owners: &O) -> Decision {
+    permit_telling(decision, case, terms, owners, &mut |_| {})
+}
+
+/// [`permit`], telling each recipient that is asked for in turn.
+pub fn permit_telling<O: Recipients>(
+    decision: Decision,
+    case: &Case<'_>,
+    terms: &Terms<'_>,
+    owners: &O,
+    tell: &mut dyn FnMut(Asked),
+) -> Decision {
     let lines = match &decision {
         Decision::Share(line) => std::slice::from_ref(line),
         Decision::ShareWith(lines, _) => lines,
         _ => return decision,
     };
     let Some((first, copies)) = lines.split_first() else { return decision };
-    match terms.ask(first, owners) {
+    let mut ask = |line: &Line| {
+        let answer = terms.ask(line, owners);
+        tell(Asked { line: *line, answer });
+        answer
+    };
+    match ask(first) {
+        Answer::Go(assessed) if copies.is_empty() => Decision::Share(Line { assessed, ..*first }),
         Answer::Go(assessed) => {
             let mut all = vec![Line { assessed, ..*first }];
             // Who may not be told what another is told, is not asked for further: nobody waits for a copy.
-            all.extend(copies.iter().filter_map(|copy| terms.told(copy, owners)));
+            all.extend(copies.iter().filter_map(|copy| told(copy, ask(copy))));
             match all[..] {
                 [line] => Decision::Share(line),
                 _ => Decision::ShareWith(all, 0),
             }
         }
         Answer::Drop(assessed) => Decision::Drop(Line { assessed, ..*first }),
-        Answer::Hold(reason, assessed) => match terms.next(first, case, owners) {
+        Answer::Hold(reason, assessed) => match next(first, case, owners, &mut ask) {
             Some(next) => Decision::Share(next),
             None => Decision::Hold(reason, vec![Line { assessed, ..*first }]),
         },
@@ -112,28 +144,33 @@ impl Terms<'_> {
             Some(Then::Share | Then::Redact(_)) | None => Answer::Go(assessed),
         }
     }
+}
 
-    /// The line of a recipient that may be told.
-    fn told<O: Recipients>(&self, line: &Line, owners: &O) -> Option<Line> {
-        match self.ask(line, owners) {
-            Answer::Go(assessed) => Some(Line { assessed, ..*line }),
-            Answer::Hold(..) | Answer::Drop(_) => None,
-        }
+/// The line of a recipient that may be told.
+fn told(line: &Line, answer: Answer) -> Option<Line> {
+    match answer {
+        Answer::Go(assessed) => Some(Line { assessed, ..*line }),
+        Answer::Hold(..) | Answer::Drop(_) => None,
     }
+}
 
-    /// The next recipient that may be told, if the choice comes to one without those that may not.
-    fn next<O: Recipients>(&self, first: &Line, case: &Case<'_>, owners: &O) -> Option<Line> {
-        let mut without = vec![owners.organisation(first.owner)];
-        while let Decision::Share(line) = choose_without(case, &without, owners) {
-            // Of a prefix that is another's in part, a person decides.
-            if !case.lines_inside(&[line], owners).is_empty() {
-                return None;
-            }
-            if let Some(told) = self.told(&line, owners) {
-                return Some(told);
-            }
-            without.push(owners.organisation(line.owner));
+/// The next recipient that may be told, if the choice comes to one without those that may not.
+fn next<O: Recipients>(
+    first: &Line,
+    case: &Case<'_>,
+    owners: &O,
+    ask: &mut dyn FnMut(&Line) -> Answer,
+) -> Option<Line> {
+    let mut without = vec![owners.organisation(first.owner)];
+    while let Decision::Share(line) = choose_without(case, &without, owners) {
+        // Of a prefix that is another's in part, a person decides.
+        if !case.lines_inside(&[line], owners).is_empty() {
+            return None;
         }
-        None
+        if let Some(told) = told(&line, ask(&line)) {
+            return Some(told);
+        }
+        without.push(owners.organisation(line.owner));
     }
+    None
 }
