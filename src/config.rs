@@ -18,9 +18,9 @@ use crate::moment::{Day, TimeStyle};
 use crate::net::{Asn, Prefix};
 use crate::pipeline::FeedFacts;
 use crate::policy::{
-    AGE_DAYS_MAX, ASSESSMENT_RULES_MAX, Assessment, AssessmentRule, Copies, Credibility, Exception, LinkMode,
-    NO_GROUND, Notify, Office, Permission, Provenance, Redaction, Reliability, Removable, Rulebook,
-    SenderName, Senders, Severity, Then, Tlp, When,
+    AGE_DAYS_MAX, ASSESSMENT_RULES_MAX, Assessment, AssessmentRule, Copies, Credibility, Exception, Fuse,
+    FuseMode, LinkMode, NO_GROUND, Notify, Office, Permission, Provenance, Redaction, Reliability, Removable,
+    Rulebook, SenderName, Senders, Severity, Then, Tlp, When,
 };
 use crate::register::{Constituency, Ground, Role, Scope};
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Side, Take};
@@ -205,6 +205,8 @@ pub struct Feed {
     pub notify: Option<Notify>,
     /// What link organisations are told.
     pub link_mode: Option<LinkMode>,
+    /// How much of it is sent before a person looks.
+    pub fuse: Fuse,
 }
 
 /// Limits on what is read.
@@ -522,6 +524,10 @@ struct WrittenFeed {
     time_zone: Option<String>,
     notify: Option<String>,
     link_mode: Option<String>,
+    mode: Option<String>,
+    alerts_max: Option<u64>,
+    owners_max: Option<u64>,
+    growth_max: Option<f64>,
 }
 
 /// A day or a sender's name.
@@ -754,6 +760,23 @@ fn read_link_mode(word: &str) -> Result<LinkMode, String> {
     })
 }
 
+fn read_mode(word: &str) -> Result<FuseMode, String> {
+    FuseMode::ALL
+        .into_iter()
+        .find(|mode| mode.as_str() == word)
+        .ok_or_else(|| format!("mode is \"share\" or \"hold\", not \"{}\"", show(word.as_bytes(), 64)))
+}
+
+/// Less than what is usual would hold half of all nights.
+fn read_growth(ratio: f64) -> Result<f64, String> {
+    match ratio.is_finite() && ratio >= 1.0 {
+        true => Ok(ratio),
+        false => {
+            Err(format!("growth_max is how many times more than usual, at least 1 (such as 3), not {ratio}"))
+        }
+    }
+}
+
 impl WrittenInbox {
     fn check(&self) -> Result<Intake, Wrong> {
         let default = Intake::default();
@@ -828,6 +851,16 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
             .map(read_link_mode)
             .transpose()
             .map_err(of(&["link_mode"]))?,
+        fuse: Fuse {
+            mode: written
+                .mode
+                .as_deref()
+                .map_or(Ok(FuseMode::default()), read_mode)
+                .map_err(of(&["mode"]))?,
+            alerts_max: written.alerts_max,
+            owners_max: written.owners_max,
+            growth_max: written.growth_max.map(read_growth).transpose().map_err(of(&["growth_max"]))?,
+        },
     })
 }
 
@@ -1065,6 +1098,7 @@ impl Feed {
     pub fn facts(self, config: &Config) -> FeedFacts {
         FeedFacts {
             options: self.format_options(&config.limits),
+            fuse: self.fuse,
             copies: Copies {
                 notify: self.notify.unwrap_or(config.copies.notify),
                 link_mode: self.link_mode.unwrap_or(config.copies.link_mode),
@@ -1106,6 +1140,25 @@ mod tests {
                 "[feeds.a]\nseverity = \"hihg\"\n",
                 "critical, high, medium, low, info, undefined; did you mean high?)",
             ),
+            (
+                "[feeds.a]\nmode = \"hodl\"\n",
+                "etc/dijkwacht.toml:2:8: [feeds.a]: mode is \"share\" or \"hold\", not \"hodl\"",
+            ),
+            (
+                "[feeds.a]\nalerts_max = -1\n",
+                "etc/dijkwacht.toml:2:14: invalid value: integer `-1`, expected u64",
+            ),
+            (
+                "[feeds.a]\nowners_max = 1.5\n",
+                "etc/dijkwacht.toml:2:14: invalid type: floating point `1.5`, expected u64",
+            ),
+            (
+                "[feeds.a]\nlabel = \"A\"\ngrowth_max = 0.5\n",
+                "etc/dijkwacht.toml:3:14: [feeds.a]: growth_max is how many times more than usual, at least 1 (such as 3), not 0.5",
+            ),
+            ("[feeds.a]\ngrowth_max = nan\n", "at least 1 (such as 3), not NaN"),
+            ("[feeds.a]\ngrowth_max = inf\n", "at least 1 (such as 3), not inf"),
+            ("[feeds.a]\nalert_max = 1\n", "unknown key `alert_max` (did you mean `alerts_max`?)"),
             ("[feeds.a]\nclassification = \"vulnerable\"\n", "did you mean vulnerable-system?)"),
             (
                 "[feeds.a]\nmap = { address = \"ip\", prot = \"p\" }\n",

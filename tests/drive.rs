@@ -529,6 +529,7 @@ fn run_while(
         scratch_directory: work.directory.path(),
         cancelled: &Arc::default(),
         progress: &progress,
+        history: None,
         residual: false,
         rejects: None,
     };

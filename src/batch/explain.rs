@@ -18,8 +18,8 @@ use crate::pipeline::{
     Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{
-    Answer, Asked, Assessed, Credibility, InOffice, Line, NO_GROUND, Outcome, Permission, Provenance,
-    Recipients, Reliability, Rulebook, Tlp, explain as explain_choice,
+    Answer, Asked, Assessed, Blown, Credibility, Fuse, Hold, InOffice, Line, NO_GROUND, Outcome, Permission,
+    Provenance, Recipients, Reliability, Rulebook, Tlp, explain as explain_choice,
 };
 use crate::register::Register;
 use crate::scan::{Encoding, Field, Input, Io, Take};
@@ -76,6 +76,9 @@ struct Steps<'i> {
     /// An exception keeps it back.
     excepted: bool,
     held: Option<&'static str>,
+    /// Beyond which limit its run was, where that is why it was held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fuse: Option<Blown>,
     tlp: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<DecisionStep>,
@@ -216,6 +219,7 @@ fn explain_alert(request: &ExplainRequest, config: &Config, id: &str) -> Result<
     steps.state = Some(traced.state.as_str());
     steps.run = Some(RunStep::of(&manifest, published));
     steps.decision = decision_of(&found, &held)?;
+    steps.hold_with_its_run(traced, &manifest);
     steps.lacks.extend(lacks);
     desk.tell(request, steps)?;
     Ok(0)
@@ -329,6 +333,7 @@ impl<'a> Work<'a> {
             scratch_directory: &self.scratch_directory,
             cancelled: &self.cancelled,
             progress: &|_| {},
+            history: None,
             residual: false,
             rejects: None,
         }
@@ -572,6 +577,15 @@ impl RunStep {
 }
 
 impl Steps<'_> {
+    /// A record alone does not tell that its run was held.
+    fn hold_with_its_run(&mut self, traced: &Traced, manifest: &Manifest) {
+        let told = traced.line.as_deref().and_then(Told::read);
+        if told.and_then(|told| told.hold()) == Some(Hold::Fuse) {
+            self.held = Some(Hold::Fuse.as_str());
+            self.fuse = manifest.fuse.clone();
+        }
+    }
+
     fn of_record(replay: &Replay) -> Self {
         Self {
             record: Some(replay.record),
@@ -622,7 +636,8 @@ impl Steps<'_> {
         if self.excepted {
             lines.push("excepted   an exception keeps it back".to_owned());
         }
-        lines.extend(self.held.map(|reason| format!("held       {reason}")));
+        let fuse = self.fuse.as_ref().map(|blown| format!(": {blown}")).unwrap_or_default();
+        lines.extend(self.held.map(|reason| format!("held       {reason}{fuse}")));
         if let Some(DecisionStep { run, state, because, by }) = &self.decision {
             let because = show(because.as_bytes(), 256);
             lines.push(format!("decision   {state} by {run}: {because}{}", said(", ", by.as_deref())));
@@ -708,6 +723,7 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
         classification: text("classification"),
         severity: text("severity"),
         copies: configured.copies,
+        fuse: Fuse::default(),
     }
 }
 

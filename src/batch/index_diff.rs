@@ -10,7 +10,7 @@ use crate::moment::Moment;
 use crate::pipeline::{
     Correcting, Destination, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, RunReport, State, run_correction,
 };
-use crate::policy::{Impact, Space};
+use crate::policy::{Fuse, Impact, Space};
 use crate::scan::{Input, Io};
 use crate::spool::{RecipientChange, Word};
 use crate::text::show;
@@ -102,6 +102,7 @@ impl Desk<'_> {
             scratch_directory: &std::env::temp_dir(),
             cancelled: &Arc::default(),
             progress: &|_| {},
+            history: None,
             residual: false,
             rejects: None,
         };
@@ -114,10 +115,12 @@ impl Desk<'_> {
         report
     }
 
-    /// Where nobody says what is wrong, something is: whom it is told does not depend on it, and held it would tell nothing.
+    /// Where nobody says what is wrong, something is: whom it is told does not depend on it, and held it would tell nothing. Nor
+    /// does it depend on the fuse.
     fn facts(&self, feed: &str) -> FeedFacts {
         let mut facts = facts_of(feed, &self.request.reading, self.config);
         facts.options.identifier.get_or_insert_with(|| "index-diff".to_owned());
+        facts.fuse = Fuse::default();
         facts
     }
 }

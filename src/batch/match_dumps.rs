@@ -149,7 +149,7 @@ fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8
         let report = pool.install(|| {
             call.process(dump, &mut sink, rejects.as_mut().map(|out| out as &mut (dyn Write + Send + Sync)))
         });
-        tell(&report);
+        tell(&report, matches!(sink, Sink::Spool(_)));
         if first_failure.is_none()
             && let Some(error) = &report.failure
         {
@@ -319,6 +319,7 @@ impl Call<'_> {
                 stopwatch.tell(now);
                 progress.tell(now);
             },
+            history: self.request.spool.as_deref().or(self.config.spool.as_deref()),
             residual: self.request.residual || self.config.residual,
             rejects: rejects.map(|out| out as &mut (dyn Write + Send + Sync)),
         };
@@ -340,7 +341,7 @@ impl Call<'_> {
 }
 
 /// What became of a dump, on standard error, where it is not what was asked for.
-fn tell(report: &RunReport) {
+fn tell(report: &RunReport, is_in_spool: bool) {
     let dump = show(report.dump.as_bytes(), 256);
     match (&report.state, &report.failure) {
         // Told at the end, for all dumps.
@@ -367,6 +368,9 @@ fn tell(report: &RunReport) {
             }
         }
         _ => {}
+    }
+    if let Some(line) = report.fuse_line(is_in_spool) {
+        note(format_args!("{dump}: {line}"));
     }
     if report.books.held_by.iter().any(|(reason, count)| reason == "no-finding" && count > 0) {
         note(format_args!(
@@ -453,6 +457,9 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
             "  rejected     record {} at byte {}: {}",
             reject.record, reject.offset, reject.reason
         ));
+    }
+    if let Some(blown) = &report.fuse {
+        lines.push(format!("  fuse         {blown}"));
     }
     for change in &report.changes {
         let names =

@@ -60,6 +60,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
         scratch_directory: &std::env::temp_dir(),
         cancelled: &Arc::default(),
         progress: &|_| {},
+        history: None,
         residual: false,
         rejects: None,
     };

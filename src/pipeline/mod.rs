@@ -3,13 +3,15 @@
 //! 1. open the dump, know its format, read its header;
 //! 2. drive it through the matcher: each record that a registration is found for is parsed and decided ([`judge`]);
 //! 3. name the run by the content's hash; look whether the spool has it;
-//! 4. sort the matches by recipient, render their lines from the dump into a stage ([`render`]);
+//! 4. sort the matches by recipient; beyond a limit of the feed's fuse all of them are held; render their lines from the dump
+//!    into a stage ([`render`]);
 //! 5. look whether the dump changed, check the books, publish.
 //!
 //! Nothing here reads the clock, the environment or arguments: what a run decides is a function of [`Job`].
 
 mod correct;
 mod decider;
+mod fuse;
 mod group;
 mod judge;
 mod preview;
@@ -31,7 +33,7 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{Copies, InOffice, Provenance, Rulebook};
+use crate::policy::{Copies, Fuse, InOffice, Provenance, Rulebook};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -70,6 +72,8 @@ pub struct Job<'a> {
     pub cancelled: &'a Arc<AtomicBool>,
     /// Told now and then how far it is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// The spool whose earlier runs tell what is usual of a feed, where one is known.
+    pub history: Option<&'a Path>,
     /// Lists what is Dutch and nobody's beside the run's manifest in the spool.
     pub residual: bool,
     /// Gets each rejected record, one JSON object a line.
@@ -101,6 +105,8 @@ pub struct FeedFacts {
     pub severity: Option<String>,
     /// Who else is told.
     pub copies: Copies,
+    /// How much of it is sent before a person looks.
+    pub fuse: Fuse,
 }
 
 /// How a dump's bytes are read. None of it changes a verdict.

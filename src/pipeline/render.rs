@@ -235,9 +235,9 @@ impl Work<'_> {
         let (line, hold) = match self.wide.line(found, record) {
             Some((line, reason)) => (line, Some(reason)),
             None => match self.decider.decide(&finding) {
-                Decision::Share(line) if owned(&line) => (line, None),
+                Decision::Share(line) if owned(&line) => (line, found.fuse()),
                 Decision::ShareWith(lines, _) => {
-                    (*lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?, None)
+                    (*lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?, found.fuse())
                 }
                 Decision::Hold(reason, lines) => {
                     let line = *lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?;

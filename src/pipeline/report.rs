@@ -8,7 +8,7 @@
 use super::RunError;
 use super::render::Piece;
 use crate::moment::Moment;
-use crate::policy::{Hold, Severity};
+use crate::policy::{Blown, Hold, Severity};
 use crate::scan::{Reject, Skip, Tally};
 use crate::spool::{PublishedCounts, RecipientChange, Tallies};
 use roaring::RoaringBitmap;
@@ -272,6 +272,9 @@ pub struct RunReport {
     /// The counts.
     #[serde(flatten)]
     pub books: Books,
+    /// The limit of the feed's fuse that it is beyond: all that would have been sent is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<Blown>,
     /// The first records that were rejected.
     pub rejected_first: Vec<RejectedAt>,
     /// Of a run that puts another right: whose findings are another's now.
@@ -310,6 +313,7 @@ impl RunReport {
             state: State::Failed,
             error: None,
             books: Books::default(),
+            fuse: None,
             rejected_first: Vec::new(),
             changes: Vec::new(),
             seconds: 0.0,
@@ -338,8 +342,14 @@ impl RunReport {
         counts.iter_mut().zip(piece.severities).for_each(|(count, lines)| *count += lines);
     }
 
-    pub(super) fn already_published(&mut self, at: Moment, counts: Option<PublishedCounts>) {
+    pub(super) fn already_published(
+        &mut self,
+        at: Moment,
+        counts: Option<PublishedCounts>,
+        fuse: Option<Blown>,
+    ) {
         self.state = State::AlreadyPublished;
+        self.fuse = fuse;
         self.published = Some(at);
         self.published_counts = counts;
     }
@@ -348,6 +358,7 @@ impl RunReport {
     pub(super) fn fail(&mut self, error: RunError) {
         self.state = State::Failed;
         self.books = Books { bytes_stored: self.books.bytes_stored, ..Books::default() };
+        self.fuse = None;
         self.rejected_first.clear();
         self.changes.clear();
         self.alerts_by.clear();
@@ -355,6 +366,23 @@ impl RunReport {
         self.identifiers.clear();
         self.error = Some(error.to_string());
         self.failure = Some(error);
+    }
+}
+
+impl RunReport {
+    /// Of a run whose fuse blew just now: which limit, by how much, and where to look. Without a spool nothing is kept.
+    pub fn fuse_line(&self, is_in_spool: bool) -> Option<String> {
+        let Self { feed, fuse, state, run, .. } = self;
+        let blown = fuse.as_ref()?;
+        let what = match (state, run) {
+            (State::Published, Some(run)) if is_in_spool => {
+                format!("all are held (fuse); look at them with dijkwacht held list --run {run}")
+            }
+            (State::Published, _) => "none is written (fuse)".to_owned(),
+            (State::DryRun, _) => "all would be held (fuse)".to_owned(),
+            (State::AlreadyPublished | State::Failed, _) => return None,
+        };
+        Some(format!("feed {feed}: {blown}: {what}"))
     }
 }
 

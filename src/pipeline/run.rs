@@ -2,6 +2,7 @@
 
 use super::correct::{Changes, Correcting, Lost, Restriction, add, listed};
 use super::decider::{Decider, Excepted};
+use super::fuse::blown;
 use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
 use super::report::{RunReport, State};
@@ -11,7 +12,7 @@ use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, RunFacts};
 use crate::index::{DutchSpace, Index, OwnerIx};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
-use crate::policy::{Credibility, Reliability, Tlp};
+use crate::policy::{Credibility, Fuse, FuseMode, Reliability, Tlp};
 use crate::register::Constituency;
 use crate::scan::{
     Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, is_report_type, open_format,
@@ -81,7 +82,8 @@ fn process(
         Destination::DryRun => {
             let scratch = Scratch::Directory(job.scratch_directory);
             let scanned = scan(job, &mut dump, &scratch, false, correcting, report)?;
-            count(scanned.sorted, report)?;
+            let found = sort(job, &dump.facts, correcting, scanned, report)?;
+            count(found.sorted, report)?;
             dump.source.unchanged().map_err(RunError::Source)?;
             report.books.check()?;
             look_at_cancelled(job)?;
@@ -92,26 +94,30 @@ fn process(
             let scratch = Scratch::Directory(job.scratch_directory);
             let scanned = scan(job, &mut dump, &scratch, true, correcting, report)?;
             let run = name_run(job, &scanned, report)?;
+            let found = sort(job, &dump.facts, correcting, scanned, report)?;
             let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
-            render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
+            render_all(job, &dump, found, run.as_str(), &mut notices, report)?;
             look_at_cancelled(job)?;
             (job.progress)(Progress::Began(Stage::Publish));
             write_output(notices, out, report)
         }
         Destination::Spool(spool) => {
             let stage = spool.stage()?;
-            let scanned = scan(job, &mut dump, &Scratch::Stage(&stage), true, correcting, report)?;
+            let scratch = Scratch::Stage(&stage);
+            let scanned = scan(job, &mut dump, &scratch, true, correcting, report)?;
             let run = name_run(job, &scanned, report)?;
             if let Some(at) = spool.find_published(&run, &scanned.content())? {
-                report.already_published(at, spool.published_counts(&run));
-                return count(scanned.sorted, report);
+                report.already_published(at, spool.published_counts(&run), spool.published_fuse(&run));
+                let blew = report.fuse.is_some();
+                return count(scanned.sorter.finish(|_| blew).map_err(RunError::Scratch)?, report);
             }
             let facts = run_facts(job, &dump, &scanned, report)?;
             if let Some(residual) = &scanned.residual {
                 stage.write_residual(|out| residual.write(job.index, out))?;
             }
             let mut notices = Notices::Stage { stage: &stage, current: None };
-            render_all(job, &dump, scanned, run.as_str(), &mut notices, report)?;
+            let found = sort(job, &dump.facts, correcting, scanned, report)?;
+            render_all(job, &dump, found, run.as_str(), &mut notices, report)?;
             notices.finish()?;
             look_at_cancelled(job)?;
             (job.progress)(Progress::Began(Stage::Publish));
@@ -196,29 +202,38 @@ impl Scratch<'_> {
 }
 
 /// A dump that was read to its end.
-struct Scanned {
-    sorted: Sorted,
+struct Scanned<'s> {
+    sorter: Sorter<ScratchFiles<'s>>,
     spill: Option<Spill>,
     hash: blake3::Hash,
     /// What is Dutch and nobody's, if it is listed.
     residual: Option<Residual>,
 }
 
-impl Scanned {
+/// Makes files without a name.
+type ScratchFiles<'s> = Box<dyn FnMut() -> io::Result<File> + Sync + 's>;
+
+/// What was found in a dump, in the order of the notices.
+struct Found {
+    sorted: Sorted,
+    spill: Option<Spill>,
+}
+
+impl Scanned<'_> {
     fn content(&self) -> ContentHash {
         self.hash.into()
     }
 }
 
-/// Reads the dump to its end and sorts what was found.
-fn scan(
+/// Reads the dump to its end.
+fn scan<'s>(
     job: &mut Job<'_>,
     dump: &mut Dump,
-    scratch: &Scratch<'_>,
+    scratch: &'s Scratch<'_>,
     keep: bool,
     correcting: Option<&Correcting<'_>>,
     report: &mut RunReport,
-) -> Result<Scanned, RunError> {
+) -> Result<Scanned<'s>, RunError> {
     let rejects = job.rejects.take();
     let decider = decider(job, &dump.facts, report, "");
     let mapped = matches!(dump.source.content, Content::Mapped(_));
@@ -226,6 +241,7 @@ fn scan(
         true => None,
         false => Some(Spill { file: scratch.file().map_err(RunError::Scratch)?, bytes: 0 }),
     };
+    let scratch_files: ScratchFiles<'s> = Box::new(|| scratch.file());
     let dutch = DutchSpace::of(job.index).map(Arc::new);
     report.books.unmatched_dutch = dutch.as_ref().map(|_| 0);
     let mut judge = RunJudge {
@@ -239,7 +255,7 @@ fn scan(
         }),
         changes: Changes::new(),
         spill,
-        sorter: Sorter::new(job.reading.matches_in_memory_max, || scratch.file()),
+        sorter: Sorter::new(job.reading.matches_in_memory_max, scratch_files),
         books: std::mem::take(&mut report.books),
         rejected_first: Vec::new(),
         rejects: rejects.map(|out| (job.name, out as &mut (dyn Write + Send + Sync))),
@@ -275,13 +291,30 @@ fn scan(
     if dump.source.stored_bytes().is_none() {
         report.books.bytes_stored = bytes;
     }
-    let sorted = sorter.finish().map_err(RunError::Scratch)?;
     if let Some(before) = correcting.and_then(|correcting| correcting.before) {
         add(&mut changes, count_lost(job, before, &decider)?);
     }
     report.changes = listed(changes);
     let hash = hash.or(transcoded_hash).unwrap_or_else(|| blake3::hash(b""));
-    Ok(Scanned { sorted, spill, hash, residual })
+    Ok(Scanned { sorter, spill, hash, residual })
+}
+
+/// Sorts what was found. Beyond a limit of the feed's fuse all that would be sent is held, and the report says which.
+fn sort(
+    job: &Job<'_>,
+    facts: &FeedFacts,
+    correcting: Option<&Correcting<'_>>,
+    scanned: Scanned<'_>,
+    report: &mut RunReport,
+) -> Result<Found, RunError> {
+    let mut verdict = Ok(None);
+    let sorted = scanned.sorter.finish(|sending| {
+        verdict = blown(job, &report.feed, facts, correcting, sending);
+        matches!(verdict, Ok(Some(_)))
+    });
+    let sorted = sorted.map_err(RunError::Scratch)?;
+    report.fuse = verdict?;
+    Ok(Found { sorted, spill: scanned.spill })
 }
 
 /// What nobody is told of any more, by another reading of the dump.
@@ -344,7 +377,7 @@ fn decider_of<'d, 'j: 'd>(
     }
 }
 
-fn name_run(job: &Job<'_>, scanned: &Scanned, report: &mut RunReport) -> Result<RunName, RunError> {
+fn name_run(job: &Job<'_>, scanned: &Scanned<'_>, report: &mut RunReport) -> Result<RunName, RunError> {
     let label = job.label.map(Label::read).transpose()?;
     let run = RunName::new(&FeedName::read(&report.feed)?, &scanned.content(), label.as_ref());
     report.run = Some(run.to_string());
@@ -412,13 +445,13 @@ impl Notices<'_> {
 fn render_all(
     job: &Job<'_>,
     dump: &Dump,
-    scanned: Scanned,
+    found: Found,
     run: &str,
     notices: &mut Notices<'_>,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     (job.progress)(Progress::Began(Stage::Render));
-    let Scanned { sorted, spill, .. } = scanned;
+    let Found { sorted, spill } = found;
     let decider = decider(job, &dump.facts, report, run);
     let records = match (&spill, &dump.source.content) {
         (Some(spill), _) => Records::Spill(spill),
@@ -471,7 +504,7 @@ const COPY_BYTES: usize = 256 * 1024;
 fn run_facts(
     job: &Job<'_>,
     dump: &Dump,
-    scanned: &Scanned,
+    scanned: &Scanned<'_>,
     report: &RunReport,
 ) -> Result<spool::RunFacts, RunError> {
     let file_name = match job.input {
@@ -520,11 +553,30 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
         ("credibility", json!(provenance.credibility.map(Credibility::figure))),
         ("classification", json!(facts.classification)),
         ("severity", json!(facts.severity)),
+        ("fuse", fuse_options(&facts.fuse)),
     ];
     all.into_iter()
         .filter(|(_, value)| !value.is_null())
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
+}
+
+/// The settings of a fuse that are set; null if none is.
+fn fuse_options(fuse: &Fuse) -> Value {
+    let Fuse { mode, alerts_max, owners_max, growth_max } = fuse;
+    let mode = (*mode != FuseMode::Share).then_some(mode.as_str());
+    let all = [
+        ("mode", json!(mode)),
+        ("alerts_max", json!(alerts_max)),
+        ("owners_max", json!(owners_max)),
+        ("growth_max", json!(growth_max)),
+    ];
+    let set: serde_json::Map<String, Value> = all
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    if set.is_empty() { Value::Null } else { Value::Object(set) }
 }
 
 /// What reports are made from: each owner's lines by what is wrong.
@@ -541,7 +593,7 @@ fn account(job: &Job<'_>, report: &RunReport) -> Account {
             account.alerts = tallies.clone();
         }
     }
-    Account { recipients }
+    Account { recipients, fuse: report.fuse.clone() }
 }
 
 /// Reads the stage back, balances the books against it, and publishes.
@@ -559,7 +611,7 @@ fn publish(
     match staged.accounted(account).publish_on(facts, occasion)? {
         Publication::Published { .. } => report.state = State::Published,
         Publication::AlreadyPublished { run, at } => {
-            report.already_published(at, spool.published_counts(&run));
+            report.already_published(at, spool.published_counts(&run), spool.published_fuse(&run));
         }
     }
     Ok(())

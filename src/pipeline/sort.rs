@@ -7,8 +7,11 @@
 //! *leader*, the lowest record with that id. The second is the order of the notices: by owner and leader, each
 //! follower right behind its leader, whose line takes its CVEs and tags. Ids are compared by 60 bits of their hash
 //! here; who renders compares them whole, so that a collision costs an alert's place in the notice and never the alert.
+//!
+//! Between the two it is known how many alerts would be sent to how many owners, and a fuse may hold them all. What is told
+//! and what is held for the same owner is then one file, so that the first order is made again.
 
-use crate::policy::Hold;
+use crate::policy::{Hold, Sending};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -95,6 +98,11 @@ impl Match {
         Some(Hold::ALL[reason])
     }
 
+    /// [`Hold::Fuse`] if that is why it is held: what is decided of its record alone is that it is shared.
+    pub(super) fn fuse(self) -> Option<Hold> {
+        self.hold().filter(|reason| *reason == Hold::Fuse)
+    }
+
     /// Number of the record in the dump, from 1.
     pub(super) fn record(self) -> u64 {
         self.who & (RECORDS_MAX - 1)
@@ -113,6 +121,15 @@ impl Match {
     /// Whether another match with its id stands before it. Only after [`Sorter::finish`].
     pub(super) fn follows(self) -> bool {
         self.id >> VERDICT_BITS != self.own_leader()
+    }
+
+    /// The same, held by the fuse where nothing else holds it.
+    fn held_back(self) -> Self {
+        if self.verdict() > 0 {
+            return self;
+        }
+        let held = 1 << (OWNER_BITS + RECORD_BITS);
+        Self { who: self.who | held, id: self.id | (1 + Hold::Fuse as u64), ..self }
     }
 
     fn own_leader(self) -> u64 {
@@ -173,31 +190,60 @@ impl<F: FnMut() -> io::Result<File>> Sorter<F> {
         Ok(())
     }
 
-    /// Gives all back, each follower right behind its leader.
-    pub(super) fn finish(mut self) -> io::Result<Sorted> {
+    /// Gives all back, each follower right behind its leader. `holds_all` is asked once, when it is known what would be sent:
+    /// if it says so, all of that is held.
+    pub(super) fn finish(mut self, holds_all: impl FnOnce(Sending) -> bool) -> io::Result<Sorted> {
         if self.runs.is_empty() {
-            return Ok(self.finish_in_memory());
+            return Ok(self.finish_in_memory(holds_all));
         }
         self.spill(Match::by_id)?;
-        let by_id = Merge::new(std::mem::take(&mut self.runs), Match::by_id)?;
-        let (mut total, mut leader) = (0, None::<Match>);
-        for found in by_id {
+        let mut by_id = Merge::new(std::mem::take(&mut self.runs), Match::by_id)?;
+        let (mut total, mut leader, mut counting) = (0, None::<Match>, Counting::default());
+        for found in &mut by_id {
             let found = found?;
             total += 1;
             let led = leader.filter(|leader| leader.leads(found)).unwrap_or(found);
+            if led == found {
+                counting.add(found);
+            }
             leader = Some(led);
             if self.matches.len() == self.in_memory_max {
                 self.spill(Match::by_leader)?;
             }
             self.matches.push(found.led_by(led));
         }
+        if holds_all(counting.sending) {
+            return self.hold_all(by_id.runs);
+        }
         self.spill(Match::by_leader)?;
         let merge = Merge::new(self.runs, Match::by_leader)?;
         Ok(Sorted { matches: total, source: SortedSource::Runs(merge) })
     }
 
-    fn finish_in_memory(mut self) -> Sorted {
+    /// Begins again with the matches of these runs, all of them held: who is told and who waits are one file now, and equal
+    /// alerts of both are one.
+    fn hold_all(mut self, runs: Vec<BufReader<File>>) -> io::Result<Sorted> {
+        self.runs.clear();
+        self.matches.clear();
+        for run in runs {
+            let mut run = run.into_inner();
+            run.rewind()?;
+            let mut run = BufReader::with_capacity(RUN_BUFFER_BYTES, run);
+            while let Some(found) = read_match(&mut run)? {
+                self.push(found.held_back())?;
+            }
+        }
+        self.finish(|_| false)
+    }
+
+    fn finish_in_memory(mut self, holds_all: impl FnOnce(Sending) -> bool) -> Sorted {
         self.matches.par_sort_unstable_by_key(|found| found.by_id());
+        let mut counting = Counting::default();
+        self.matches.chunk_by(|a, b| a.leads(*b)).for_each(|group| counting.add(group[0]));
+        if holds_all(counting.sending) {
+            self.matches.iter_mut().for_each(|found| *found = found.held_back());
+            self.matches.par_sort_unstable_by_key(|found| found.by_id());
+        }
         for group in self.matches.chunk_by_mut(|a, b| a.leads(*b)) {
             let leader = group[0];
             group.iter_mut().for_each(|found| *found = found.led_by(leader));
@@ -216,6 +262,23 @@ impl<F: FnMut() -> io::Result<File>> Sorter<F> {
         self.matches.clear();
         self.runs.push(run);
         Ok(())
+    }
+}
+
+/// Counts what would be sent, from leaders in the order of the notices.
+#[derive(Default)]
+struct Counting {
+    sending: Sending,
+    owner: Option<u32>,
+}
+
+impl Counting {
+    fn add(&mut self, leader: Match) {
+        if leader.verdict() == 0 {
+            self.sending.alerts += 1;
+            self.sending.owners += u64::from(self.owner != Some(leader.owner()));
+            self.owner = Some(leader.owner());
+        }
     }
 }
 
@@ -255,17 +318,20 @@ impl Merge {
     }
 
     fn refill(&mut self, run: usize) -> io::Result<()> {
-        if self.runs[run].fill_buf_is_empty()? {
-            self.current[run] = None;
-            return Ok(());
-        }
-        let mut bytes = [0; size_of::<Match>()];
-        self.runs[run].read_exact(&mut bytes)?;
-        let found = Match::read_from_bytes(&bytes).expect("the buffer has a match's size");
-        self.current[run] = Some(found);
-        self.heads.push(Reverse(((self.key)(found), run)));
+        self.current[run] = read_match(&mut self.runs[run])?;
+        self.heads.extend(self.current[run].map(|found| Reverse(((self.key)(found), run))));
         Ok(())
     }
+}
+
+/// The next match of a run on disk; `None` at its end.
+fn read_match(run: &mut BufReader<File>) -> io::Result<Option<Match>> {
+    if run.fill_buf_is_empty()? {
+        return Ok(None);
+    }
+    let mut bytes = [0; size_of::<Match>()];
+    run.read_exact(&mut bytes)?;
+    Ok(Some(Match::read_from_bytes(&bytes).expect("the buffer has a match's size")))
 }
 
 impl Iterator for Merge {
@@ -291,6 +357,7 @@ impl FillBuf for BufReader<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     /// Equal ids side by side, leader first; files in order; leaders by record.
     fn expected(found: &[MatchParts]) -> Vec<(u64, bool)> {
@@ -307,14 +374,34 @@ mod tests {
             .collect()
     }
 
-    fn check(found: &[MatchParts], in_memory_max: usize) {
+    /// What would be sent: different ids of what nothing holds, and their owners.
+    fn sending(found: &[MatchParts]) -> Sending {
+        let shared = || found.iter().filter(|p| p.verdict == 0);
+        let alerts: BTreeSet<_> = shared().map(|p| (p.owner, p.id_hash >> VERDICT_BITS)).collect();
+        let owners: BTreeSet<_> = shared().map(|p| p.owner).collect();
+        Sending { alerts: alerts.len() as u64, owners: owners.len() as u64 }
+    }
+
+    fn check(found: &[MatchParts], in_memory_max: usize, holds_all: bool) {
         let mut sorter = Sorter::new(in_memory_max, tempfile::tempfile);
         found.iter().for_each(|parts| sorter.push(Match::new(*parts)).unwrap());
-        let sorted = sorter.finish().unwrap();
+        let mut asked = None;
+        let sorted = sorter.finish(|sending| {
+            asked = Some(sending);
+            holds_all
+        });
+        let sorted = sorted.unwrap();
+        assert_eq!(asked, Some(sending(found)));
         assert_eq!(sorted.matches, found.len() as u64);
-        let got: Vec<_> =
-            sorted.map(|found| found.unwrap()).map(|found| (found.offset(), found.follows())).collect();
-        assert_eq!(got, expected(found), "{in_memory_max}");
+        let got: Vec<_> = sorted.map(|found| found.unwrap()).collect();
+        let verdict =
+            |p: &MatchParts| if holds_all && p.verdict == 0 { 1 + Hold::Fuse as u8 } else { p.verdict };
+        let found: Vec<_> = found.iter().map(|p| MatchParts { verdict: verdict(p), ..*p }).collect();
+        let order: Vec<_> = got.iter().map(|found| (found.offset(), found.follows())).collect();
+        assert_eq!(order, expected(&found), "{in_memory_max}");
+        for got in got {
+            assert_eq!(got.verdict(), found[got.offset() as usize].verdict);
+        }
     }
 
     #[test]
@@ -332,7 +419,8 @@ mod tests {
                 })
                 .collect();
             for in_memory_max in [1, 2, 7, 64, 10_000] {
-                check(&found, in_memory_max);
+                check(&found, in_memory_max, false);
+                check(&found, in_memory_max, true);
             }
         }
     }

@@ -87,7 +87,7 @@ pub enum Hold {
     TlpPermission,
     /// An assessment asks for a person, or there is no ground to tell.
     Assessment,
-    /// More alerts than is usual (not judged yet).
+    /// The run has more alerts than its feed may send before a person looks.
     Fuse,
 }
 

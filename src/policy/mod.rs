@@ -8,7 +8,7 @@
 //!
 //! Nothing here reads a clock, a file or an index beyond the few questions of [`Owners`]. [`permit`] asks whether what
 //! was chosen may be told: by its label ([`Tlp`]), on which ground, and by the operator's [`Assessment`]. An [`Exception`] is what an
-//! operator keeps back.
+//! operator keeps back. A [`Fuse`] judges a run as a whole.
 
 mod assess;
 mod choose;
@@ -16,6 +16,7 @@ mod copies;
 mod decide;
 mod decision;
 mod exception;
+mod fuse;
 mod impact;
 mod permit;
 mod provenance;
@@ -33,6 +34,7 @@ pub use copies::{Copies, LinkMode, Notify};
 pub use decide::{Case, FUTURE_SECONDS_MAX, decide};
 pub use decision::{Assessed, Decision, Hold, Line, Rule};
 pub use exception::Exception;
+pub use fuse::{Blown, EARLIER_RUNS_MAX, EARLIER_RUNS_MIN, Fuse, FuseLimit, FuseMode, Sending};
 pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose, check_change};
 pub use permit::{Answer, Asked, Recipients, Terms, permit, permit_telling};
 pub use provenance::{Credibility, Permission, Provenance, Reliability};

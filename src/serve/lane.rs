@@ -108,6 +108,7 @@ fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
         scratch_directory: spool.path(),
         cancelled: stop,
         progress: &|progress| task.meter.advance(progress),
+        history: Some(spool.path()),
         residual: config.residual,
         rejects: None,
     };

@@ -2,11 +2,13 @@
 
 use super::directory::{Directory, try_lock};
 use super::error::SpoolError;
-use super::manifest::{self, Earlier, EarlierCounts, MANIFEST_FILE, PublishedCounts};
+use super::manifest::{self, Earlier, EarlierCounts, EarlierFuse, MANIFEST_FILE, PublishedCounts};
 use super::names::{ContentHash, RunName, Sender};
 use crate::moment::Moment;
+use crate::policy::Blown;
 use rustix::fs::{Gid, Mode};
 use rustix::io::Errno;
+use serde::Deserialize;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -137,11 +139,20 @@ impl Spool {
 
     /// What a run that was published says it published; `None` where its manifest does not tell.
     pub fn published_counts(&self, run: &RunName) -> Option<PublishedCounts> {
+        self.published::<EarlierCounts>(run).map(|earlier| earlier.counts)
+    }
+
+    /// The limit beyond which a run that was published is held.
+    pub fn published_fuse(&self, run: &RunName) -> Option<Blown> {
+        self.published::<EarlierFuse>(run)?.fuse
+    }
+
+    fn published<M: for<'m> Deserialize<'m>>(&self, run: &RunName) -> Option<M> {
         let found = match self.new.find(run.as_str()).ok()? {
-            Some(directory) => manifest::find::<EarlierCounts>(&directory, MANIFEST_FILE),
-            None => manifest::find::<EarlierCounts>(&self.runs, &retired_file(run.as_str())),
+            Some(directory) => manifest::find::<M>(&directory, MANIFEST_FILE),
+            None => manifest::find::<M>(&self.runs, &retired_file(run.as_str())),
         };
-        found.ok()?.map(|(earlier, _)| earlier.counts)
+        found.ok()?.map(|(earlier, _)| earlier)
     }
 
     fn find_in_new(&self, run: &RunName) -> Result<Option<Found>, SpoolError> {

@@ -13,6 +13,8 @@ use super::directory::Directory;
 use super::error::SpoolError;
 use super::names::{ContentHash, FeedName, Label, NameError, RunName, Sender, notice_file};
 use crate::moment::Moment;
+use crate::policy::Blown;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -55,6 +57,8 @@ pub struct RunFacts {
 pub struct Account {
     /// Of each owner with a notice or something held.
     pub recipients: BTreeMap<String, RecipientAccount>,
+    /// The limit of the feed's fuse beyond which all of it is held.
+    pub fuse: Option<Blown>,
 }
 
 /// What a run says of one owner, counted.
@@ -289,6 +293,9 @@ pub struct Manifest {
     /// Of a run that puts another right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
+    /// Of a run that is beyond a limit of its feed's fuse: which, and by how much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<Blown>,
     /// What was forgotten since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<Tombstone>,
@@ -327,6 +334,7 @@ impl Manifest {
             held,
             decision,
             correction,
+            fuse: account.fuse,
             forgotten: Vec::new(),
             recipients: account.recipients,
         }
@@ -451,6 +459,28 @@ pub struct PublishedCounts {
 #[derive(Deserialize)]
 pub(super) struct EarlierCounts {
     pub(super) counts: PublishedCounts,
+}
+
+/// Of a run that was published before, whether its fuse blew.
+#[derive(Deserialize)]
+pub(super) struct EarlierFuse {
+    #[serde(default)]
+    pub(super) fuse: Option<Blown>,
+}
+
+/// Of a run that was published before, what tells how much its feed usually sends.
+#[derive(Deserialize)]
+pub(super) struct EarlierRun {
+    pub(super) counts: EarlierAlerts,
+    #[serde(default)]
+    pub(super) fuse: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) correction: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EarlierAlerts {
+    pub(super) alerts: u64,
 }
 
 #[derive(Deserialize)]

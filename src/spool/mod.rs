@@ -69,6 +69,7 @@
 mod arrived;
 mod claim;
 mod directory;
+mod earlier;
 mod error;
 mod forget;
 mod held;
@@ -89,6 +90,7 @@ mod verify;
 
 pub use arrived::prune_arrived;
 pub use claim::{Acknowledgement, Claim, Claims};
+pub use earlier::earlier_alerts;
 pub use error::SpoolError;
 pub use forget::{Forget, Forgotten};
 pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
