@@ -530,6 +530,7 @@ fn run_while(
         cancelled: &Arc::default(),
         progress: &progress,
         history: None,
+        recipients: false,
         residual: false,
         rejects: None,
     };

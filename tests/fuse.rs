@@ -508,6 +508,45 @@ fn what_is_held_is_the_same_by_every_way() {
 }
 
 #[test]
+fn a_dry_run_tells_who_would_be_sent_how_much_the_most_first() {
+    let work = work("", &mixed());
+    let spooled = matched(&work, "--spool spool dump.csv");
+    assert_eq!(spooled.get("recipients"), None);
+    let mut expected = BTreeMap::<String, [u64; 2]>::new();
+    for (at, part) in ["new", "held"].into_iter().enumerate() {
+        for (file, alerts) in lines(&work, "spool", part, run_of(&spooled)) {
+            let owner = file.trim_start_matches("ncsc/").trim_end_matches(".jsonl").to_owned();
+            expected.entry(owner).or_default()[at] += alerts.len() as u64;
+        }
+    }
+    let dry = matched(&work, "--dry-run --owners dump.csv");
+    let told = dry["recipients"].as_array().unwrap();
+    let counts = |one: &Value| [count(one, "alerts"), count(one, "held")];
+    let found: BTreeMap<String, [u64; 2]> =
+        told.iter().map(|one| (one["owner_id"].as_str().unwrap().to_owned(), counts(one))).collect();
+    assert_eq!((found.len(), &found), (told.len(), &expected));
+    assert!(told.is_sorted_by(|a, b| counts(a) >= counts(b)), "{told:?}");
+    assert_eq!(told.iter().map(|one| count(one, "alerts")).sum::<u64>(), count(&dry, "alerts"));
+    let school = told.iter().find(|one| one["owner_id"] == "school").unwrap();
+    assert_eq!((&school["name"], &school["sender"]), (&"School".into(), &"ncsc".into()));
+    let text = work.matched("--config config.toml --feed night --dry-run --owners dump.csv");
+    let first = &told[0];
+    let line = format!("alerts, {:>8} held  {} (", count(first, "held"), first["owner_id"].as_str().unwrap());
+    assert!(text.out.contains(&line), "{}", text.out);
+    assert!(text.out.lines().any(|line| line.trim_end().ends_with("by ncsc")), "{}", text.out);
+    // Beyond a limit nobody would be sent anything, and one sees who it is about.
+    work.write("config.toml", "[feeds.night]\nalerts_max = 1\n");
+    let blown = matched(&work, "--dry-run --owners dump.csv");
+    let told = blown["recipients"].as_array().unwrap();
+    assert!(told.iter().all(|one| count(one, "alerts") == 0));
+    for one in told {
+        let [alerts, held] = expected[one["owner_id"].as_str().unwrap()];
+        assert_eq!(count(one, "held"), alerts + held);
+    }
+    work.matched("--owners --output out.jsonl dump.csv").check(64, &["--dry-run"]);
+}
+
+#[test]
 fn explain_says_that_it_is_the_run_that_is_held() {
     let work = work("alerts_max = 10", &mixed());
     let dump = matched(&work, "--spool spool dump.csv");

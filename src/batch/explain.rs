@@ -334,6 +334,7 @@ impl<'a> Work<'a> {
             cancelled: &self.cancelled,
             progress: &|_| {},
             history: None,
+            recipients: false,
             residual: false,
             rejects: None,
         }

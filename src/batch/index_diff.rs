@@ -103,6 +103,7 @@ impl Desk<'_> {
             cancelled: &Arc::default(),
             progress: &|_| {},
             history: None,
+            recipients: false,
             residual: false,
             rejects: None,
         };

@@ -11,8 +11,8 @@ use crate::matcher::CHUNK_BYTES;
 use crate::metrics::Stopwatch;
 use crate::moment::Moment;
 use crate::pipeline::{
-    Correcting, Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, State, Summary, run,
-    run_correction,
+    Correcting, Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RecipientCount, RunError, RunReport, State,
+    Summary, run, run_correction,
 };
 use crate::policy::InOffice;
 use crate::scan::{Input, Io};
@@ -51,6 +51,8 @@ pub struct MatchRequest {
     pub output: Option<PathBuf>,
     /// `--dry-run`.
     pub dry_run: bool,
+    /// `--owners`.
+    pub recipients: bool,
     /// `--residual`.
     pub residual: bool,
     /// `--rejects`.
@@ -320,6 +322,7 @@ impl Call<'_> {
                 progress.tell(now);
             },
             history: self.request.spool.as_deref().or(self.config.spool.as_deref()),
+            recipients: self.request.recipients,
             residual: self.request.residual || self.config.residual,
             rejects: rejects.map(|out| out as &mut (dyn Write + Send + Sync)),
         };
@@ -461,6 +464,7 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
     if let Some(blown) = &report.fuse {
         lines.push(format!("  fuse         {blown}"));
     }
+    lines.extend(report.recipients.iter().flatten().map(recipient_line));
     for change in &report.changes {
         let names =
             |owners: &[String]| if owners.is_empty() { "nobody".to_owned() } else { owners.join(", ") };
@@ -485,6 +489,12 @@ fn dump_summary(spool: Option<&Path>, report: &RunReport) -> Vec<String> {
         );
     }
     lines
+}
+
+fn recipient_line(count: &RecipientCount) -> String {
+    let RecipientCount { owner_id, name, sender, alerts, held } = count;
+    let name = name.as_deref().map(|name| format!(" ({})", show(name.as_bytes(), 128))).unwrap_or_default();
+    format!("  {alerts:>8} alerts, {held:>8} held  {owner_id}{name} by {sender}")
 }
 
 /// Below this, a run's speed is that of its start and its end.

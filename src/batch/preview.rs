@@ -61,6 +61,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
         cancelled: &Arc::default(),
         progress: &|_| {},
         history: None,
+        recipients: false,
         residual: false,
         rejects: None,
     };

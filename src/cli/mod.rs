@@ -180,6 +180,9 @@ struct MatchArgs {
     /// Do everything but hashing, staging and publishing
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: also tell who would be sent how many alerts, the most first
+    #[arg(long, requires = "dry_run")]
+    owners: bool,
     /// List what is Dutch and nobody's in the spool, as runs/<run>.residual.jsonl: a line for each holder and /24 (IPv6: /48)
     ///
     /// Needs delegation statistics among the register's sources.
@@ -712,6 +715,7 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         spool: args.spool,
         output: args.output,
         dry_run: args.dry_run,
+        recipients: args.owners,
         residual: args.residual,
         rejects: args.rejects,
         metrics_file: args.metrics_file,

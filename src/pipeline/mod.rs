@@ -27,7 +27,9 @@ pub use correct::Correcting;
 pub use decider::Claims;
 pub use preview::{PREVIEW_ALERTS, Preview, preview};
 pub use replay::{Replay, Replayed, ReplayedLine, replay_head, replay_record};
-pub use report::{Books, BySeverity, CountBy, RejectedAt, RunReport, State, Summary, Total, Unbalanced};
+pub use report::{
+    Books, BySeverity, CountBy, RecipientCount, RejectedAt, RunReport, State, Summary, Total, Unbalanced,
+};
 pub use run::{run, run_correction};
 pub use sort::MATCHES_IN_MEMORY_MAX;
 
@@ -74,6 +76,8 @@ pub struct Job<'a> {
     pub progress: &'a (dyn Fn(Progress) + Sync),
     /// The spool whose earlier runs tell what is usual of a feed, where one is known.
     pub history: Option<&'a Path>,
+    /// Counts what each owner would be sent, in a dry run.
+    pub recipients: bool,
     /// Lists what is Dutch and nobody's beside the run's manifest in the spool.
     pub residual: bool,
     /// Gets each rejected record, one JSON object a line.

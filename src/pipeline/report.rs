@@ -280,6 +280,9 @@ pub struct RunReport {
     /// Of a run that puts another right: whose findings are another's now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<RecipientChange>,
+    /// Of a dry run that is asked for it: who would be sent how much, the most first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipients: Option<Vec<RecipientCount>>,
     /// Wall-clock seconds.
     pub seconds: f64,
     /// Alerts by sender and severity, of a run whose lines were written; its sum is then the books' `alerts`.
@@ -316,6 +319,7 @@ impl RunReport {
             fuse: None,
             rejected_first: Vec::new(),
             changes: Vec::new(),
+            recipients: None,
             seconds: 0.0,
             alerts_by: BTreeMap::new(),
             told: RoaringBitmap::new(),
@@ -364,6 +368,7 @@ impl RunReport {
         self.alerts_by.clear();
         self.told.clear();
         self.identifiers.clear();
+        self.recipients = None;
         self.error = Some(error.to_string());
         self.failure = Some(error);
     }
@@ -384,6 +389,21 @@ impl RunReport {
         };
         Some(format!("feed {feed}: {blown}: {what}"))
     }
+}
+
+/// What one owner would be sent by a run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RecipientCount {
+    /// Its id.
+    pub owner_id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Who warns it.
+    pub sender: String,
+    /// Alerts.
+    pub alerts: u64,
+    /// Lines that would wait for a person.
+    pub held: u64,
 }
 
 /// All dumps of one call.

@@ -5,7 +5,7 @@ use super::decider::{Decider, Excepted};
 use super::fuse::blown;
 use super::judge::{RunJudge, Spill};
 use super::render::{Piece, Records, render};
-use super::report::{RunReport, State};
+use super::report::{RecipientCount, RunReport, State};
 use super::residual::Residual;
 use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
@@ -24,6 +24,7 @@ use crate::spool::{
 };
 use crate::text::show;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, Write};
@@ -83,7 +84,7 @@ fn process(
             let scratch = Scratch::Directory(job.scratch_directory);
             let scanned = scan(job, &mut dump, &scratch, false, correcting, report)?;
             let found = sort(job, &dump.facts, correcting, scanned, report)?;
-            count(found.sorted, report)?;
+            count(job, found.sorted, report)?;
             dump.source.unchanged().map_err(RunError::Source)?;
             report.books.check()?;
             look_at_cancelled(job)?;
@@ -109,7 +110,7 @@ fn process(
             if let Some(at) = spool.find_published(&run, &scanned.content())? {
                 report.already_published(at, spool.published_counts(&run), spool.published_fuse(&run));
                 let blew = report.fuse.is_some();
-                return count(scanned.sorter.finish(|_| blew).map_err(RunError::Scratch)?, report);
+                return count(job, scanned.sorter.finish(|_| blew).map_err(RunError::Scratch)?, report);
             }
             let facts = run_facts(job, &dump, &scanned, report)?;
             if let Some(residual) = &scanned.residual {
@@ -385,9 +386,13 @@ fn name_run(job: &Job<'_>, scanned: &Scanned<'_>, report: &mut RunReport) -> Res
 }
 
 /// Without rendering, what is written is counted from the sorted matches.
-fn count(sorted: Sorted, report: &mut RunReport) -> Result<(), RunError> {
+fn count(job: &Job<'_>, sorted: Sorted, report: &mut RunReport) -> Result<(), RunError> {
+    let mut by_owner = BTreeMap::<u32, [u64; 2]>::new();
     for found in sorted {
         let found = found.map_err(RunError::Scratch)?;
+        if job.recipients && !found.follows() {
+            by_owner.entry(found.owner()).or_default()[usize::from(found.hold().is_some())] += 1;
+        }
         match (found.follows(), found.hold()) {
             (true, _) => report.books.duplicates += 1,
             (false, None) => {
@@ -398,7 +403,26 @@ fn count(sorted: Sorted, report: &mut RunReport) -> Result<(), RunError> {
         }
     }
     report.books.owners = report.told.len();
+    report.recipients = job.recipients.then(|| by_size(job, by_owner));
     Ok(())
+}
+
+/// Who would be sent how much, the most first.
+fn by_size(job: &Job<'_>, by_owner: BTreeMap<u32, [u64; 2]>) -> Vec<RecipientCount> {
+    let count = |(owner, [alerts, held]): (u32, [u64; 2])| {
+        let owner = job.index.owner(OwnerIx(owner));
+        RecipientCount {
+            owner_id: owner.id.to_owned(),
+            name: owner.name.map(str::to_owned),
+            sender: job.senders.sender(owner.constituency).as_str().to_owned(),
+            alerts,
+            held,
+        }
+    };
+    let mut counts: Vec<RecipientCount> = by_owner.into_iter().map(count).collect();
+    // Owners stand in the order of their ids before, and those that are equal do after.
+    counts.sort_by_key(|count| Reverse((count.alerts, count.held)));
+    counts
 }
 
 /// Where rendered lines go, file by file.

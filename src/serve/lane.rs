@@ -109,6 +109,7 @@ fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
         cancelled: stop,
         progress: &|progress| task.meter.advance(progress),
         history: Some(spool.path()),
+        recipients: false,
         residual: config.residual,
         rejects: None,
     };
