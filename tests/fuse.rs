@@ -547,6 +547,20 @@ fn a_dry_run_tells_who_would_be_sent_how_much_the_most_first() {
 }
 
 #[test]
+fn the_metrics_of_a_batch_count_blown_fuses_by_limit() {
+    let work = work("alerts_max = 10", &mixed());
+    matched(&work, "--metrics-file batch.prom --spool spool dump.csv");
+    matched(&work, "--metrics-file batch.prom --spool spool dump.csv");
+    let page = std::fs::read_to_string(work.path("batch.prom")).unwrap();
+    let value = |limit: &str| {
+        let series =
+            format!("dijkwacht_fuses_blown_total{{batch=\"batch\",feed=\"night\",limit=\"{limit}\"}} ");
+        page.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or_else(|| panic!("{page}"))
+    };
+    assert_eq!((value("alerts_max"), value("mode")), ("1", "0"));
+}
+
+#[test]
 fn explain_says_that_it_is_the_run_that_is_held() {
     let work = work("alerts_max = 10", &mixed());
     let dump = matched(&work, "--spool spool dump.csv");

@@ -238,6 +238,16 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "no-finding: give the feed an identifier. conflict: two owners claim the same space.",
             ),
             panel(
+                "Blown fuses",
+                Areas,
+                "short",
+                &[(
+                    "{{feed}} {{limit}}",
+                    "sum by (feed, limit) (increase(dijkwacht_fuses_blown_total{$f}[$__rate_interval])) > 0",
+                )],
+                "Runs of which everything is held: dijkwacht held list --reason fuse.",
+            ),
+            panel(
                 "Skipped by reason",
                 Areas,
                 "short",

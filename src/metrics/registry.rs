@@ -207,6 +207,9 @@ impl Registry {
         if report.state == State::Published {
             self.add_books(feed, &report.books);
             self.add_alerts(feed, report);
+            if let Some(blown) = &report.fuse {
+                self.count(&table::FUSES, &[feed, blown.limit.as_str()], 1);
+            }
             if let Some(lag) = lag {
                 self.observe(&table::LAG_SECONDS, &[], lag.as_secs_f64());
             }

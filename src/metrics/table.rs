@@ -1,8 +1,8 @@
 //! The table of all metrics: name, kind, labels, help.
 
 use crate::pipeline::{RunError, Stage, State};
-use crate::policy::Hold;
 use crate::policy::Severity;
+use crate::policy::{FuseLimit, Hold};
 use crate::scan::{Reject, Skip};
 
 /// One metric.
@@ -146,6 +146,9 @@ table! {
         "Findings times recipients: each alerted, a duplicate, held, dropped or excepted.";
     HELD Both Counter, "dijkwacht_held_alerts_total", [FEED, these("reason", || Hold::ALL.map(Hold::as_str).into())],
         "Alerts that were held for a person to decide.";
+    FUSES Both Counter, "dijkwacht_fuses_blown_total",
+        [FEED, these("limit", || FuseLimit::ALL.map(FuseLimit::as_str).into())],
+        "Runs of which everything was held, by the limit of their feed's fuse.";
     ALERTS Both Counter, "dijkwacht_alerts_total",
         [FEED, these("severity", || Severity::ALL.map(Severity::as_str).into()), SENDER],
         "Alerts that were published.";

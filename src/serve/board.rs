@@ -4,6 +4,7 @@
 
 use crate::metrics::{StageSeconds, Stopwatch};
 use crate::pipeline::{Books, Progress, RunReport, State};
+use crate::policy::Blown;
 use crate::spool;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -183,6 +184,8 @@ pub(super) struct EndedRun {
     pub(super) error: Option<String>,
     /// Its books.
     pub(super) books: Books,
+    /// The limit of its feed's fuse beyond which all of it is held.
+    pub(super) fuse: Option<Blown>,
     /// How long it took.
     pub(super) seconds: f64,
     /// From the dump's arrival to the end of the run.
@@ -205,6 +208,7 @@ impl EndedRun {
             state: report.state,
             error,
             books: report.books.clone(),
+            fuse: report.fuse.clone(),
             seconds: report.seconds,
             lag_seconds,
         }

@@ -8,6 +8,7 @@ use super::standing::{ServeError, Standing};
 use crate::metrics::{InboxDepth, Registry, Reloaded};
 use crate::moment::Moment;
 use crate::pipeline::{RunReport, State};
+use crate::policy::Blown;
 use crate::spool;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,6 +74,7 @@ impl Observer {
     ) {
         let ended = EndedRun::of(report, dump, feed, error, lag_seconds);
         self.log_run(&ended);
+        self.log_fuse(report, dump);
         let mut board = self.board();
         let running = board.running[lane].take();
         self.metrics.run_stopped(feed);
@@ -86,6 +88,9 @@ impl Observer {
                 of_feed.last_success = Some(ended.ended);
                 board.published += 1;
                 board.books += &report.books;
+                if let Some(line) = report.fuse_line(true).filter(|_| is_unusual(report)) {
+                    push_front(&mut board.problems, (ended.ended, line), PROBLEMS_MAX);
+                }
             }
             State::AlreadyPublished => {
                 of_feed.last_success = Some(ended.ended);
@@ -125,6 +130,16 @@ impl Observer {
                     ("seconds", &seconds),
                 ],
             ),
+        }
+    }
+
+    /// Which limit of its feed's fuse a run is beyond.
+    fn log_fuse(&self, report: &RunReport, dump: &str) {
+        let Some(line) = report.fuse_line(true) else { return };
+        let fields = [("feed", report.feed.as_str()), ("dump", dump)];
+        match is_unusual(report) {
+            true => self.log.warn(line, &fields),
+            false => self.log.info(line, &fields),
         }
     }
 
@@ -287,6 +302,11 @@ fn index_now(standing: &Standing) -> IndexNow {
         loaded: standing.loaded,
         build_seconds: standing.build_time.map(|time| time.as_secs_f64()),
     }
+}
+
+/// Whether its fuse blew for what was in it.
+fn is_unusual(report: &RunReport) -> bool {
+    report.fuse.as_ref().is_some_and(Blown::is_unusual)
 }
 
 fn push_front<T>(list: &mut VecDeque<T>, item: T, max: usize) {

@@ -277,6 +277,12 @@ fn push_ended(out: &mut String, ended: &EndedRun, now: SystemTime) {
                     );
                 }
             }
+            if let Some(blown) = &ended.fuse {
+                push(
+                    out,
+                    format_args!("<br><span class=warn>{}: all held</span>", Escaped(&blown.to_string())),
+                );
+            }
             out.push_str("</span></li>");
         }
     }

@@ -98,6 +98,7 @@ fn ended_json(ended: &EndedRun, at: u64) -> Value {
         "state": ended.state.as_str(),
         "error": ended.error,
         "books": ended.books,
+        "fuse": ended.fuse,
         "seconds": ended.seconds,
         "lag_seconds": ended.lag_seconds,
     })

@@ -32,6 +32,39 @@ fn the_page_and_its_json_tell_what_happened_and_escape_it() {
 }
 
 #[test]
+fn a_blown_fuse_is_logged_counted_and_on_the_page() {
+    let place = Place::with("[feeds.f]\nalerts_max = 10");
+    let daemon = place.start();
+    place.bring("few.csv", dump(10, 1));
+    place.wait_for("done/f/few.csv");
+    place.bring("many.csv", dump(40, 2));
+    place.wait_for("done/f/many.csv");
+    place.wait("told", || place.status()["runs"]["published"] == 2);
+    let status = place.status();
+    let blown = serde_json::json!({"limit": "alerts_max", "max": 10, "found": 40});
+    assert_eq!(
+        (&status["recent"][0]["fuse"], &status["recent"][1]["fuse"]),
+        (&blown, &serde_json::Value::Null)
+    );
+    assert_eq!((&status["books"]["alerts"], &status["books"]["held_by"]["fuse"]), (&10.into(), &40.into()));
+    let run = status["recent"][0]["run"].as_str().unwrap();
+    let line = format!(
+        "feed f: 40 alerts, more than alerts_max = 10: all are held (fuse); look at them with dijkwacht held list --run {run}"
+    );
+    assert_eq!(status["problems"][0]["problem"], line.as_str());
+    let page = place.get("/").1;
+    assert!(page.contains("40 alerts, more than alerts_max = 10: all held"), "{page}");
+    let metrics = place.get("/metrics").1;
+    assert!(
+        metrics.contains("dijkwacht_fuses_blown_total{feed=\"f\",limit=\"alerts_max\"} 1\n"),
+        "{metrics}"
+    );
+    daemon.stop();
+    let log = place.log();
+    assert!(log.lines().any(|logged| logged.contains(" warn ") && logged.contains(&line)), "{log}");
+}
+
+#[test]
 fn status_asks_the_daemon_and_says_when_there_is_none() {
     let place = Place::new();
     let daemon = place.start();
