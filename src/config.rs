@@ -13,19 +13,23 @@
 //! The documented example is [`EXAMPLE`]. Relative paths are relative to the file's directory. What the operator wrote and what
 //! the program uses are two types: the serde structs here are private, [`Config`] is checked.
 
+mod assessment;
+
+pub use assessment::{read_classification, read_part, read_severity, read_standing};
+
 use crate::alert::{is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::net::{Asn, Prefix};
 use crate::pipeline::FeedFacts;
 use crate::policy::{
-    AGE_DAYS_MAX, ASSESSMENT_RULES_MAX, Assessment, AssessmentRule, Copies, Credibility, Exception, Fuse,
-    FuseMode, LinkMode, NO_GROUND, Notify, Office, Permission, Provenance, Redaction, Reliability, Removable,
-    Rulebook, SenderName, Senders, Severity, Then, Tlp, When,
+    AGE_DAYS_MAX, Copies, Credibility, Exception, Fuse, FuseMode, LinkMode, Notify, Office, Permission,
+    Provenance, Reliability, Rulebook, SenderName, Senders, Severity, Tlp,
 };
-use crate::register::{Constituency, Ground, Role, Scope};
-use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Side, Take};
+use crate::register::Constituency;
+use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
 use crate::spool::Sender;
 use crate::text::{says_nothing, show};
+use assessment::{WrittenRule, check_assessment};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -425,65 +429,6 @@ struct WrittenException {
     until: toml::value::Datetime,
 }
 
-/// A rule of the assessment. What it asks is a word or a list of words.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenRule {
-    code: String,
-    then: String,
-    nl: String,
-    en: String,
-    #[serde(default)]
-    redact: Vec<String>,
-    #[serde(default)]
-    reliability: OneOrMore<String>,
-    #[serde(default)]
-    credibility: OneOrMore<u8>,
-    #[serde(default)]
-    tlp: OneOrMore<String>,
-    #[serde(default)]
-    classification: OneOrMore<String>,
-    #[serde(default)]
-    identifier: OneOrMore<String>,
-    #[serde(default)]
-    severity: OneOrMore<String>,
-    older_than_days: Option<u16>,
-    #[serde(default)]
-    part: OneOrMore<String>,
-    #[serde(default)]
-    role: OneOrMore<String>,
-    #[serde(default)]
-    constituency: OneOrMore<String>,
-    #[serde(default)]
-    scope: OneOrMore<String>,
-    #[serde(default)]
-    ground: OneOrMore<String>,
-}
-
-/// `"low"` or `["low", "info"]`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore<T> {
-    More(Vec<T>),
-    One(T),
-}
-
-impl<T> Default for OneOrMore<T> {
-    fn default() -> Self {
-        Self::More(Vec::new())
-    }
-}
-
-impl<T> OneOrMore<T> {
-    /// Each item, read.
-    fn read<R>(self, read: impl Fn(T) -> Result<R, String>) -> Result<Vec<R>, String> {
-        match self {
-            Self::More(items) => items.into_iter().map(read).collect(),
-            Self::One(item) => Ok(vec![read(item)?]),
-        }
-    }
-}
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenPolicy {
@@ -637,107 +582,6 @@ impl WrittenException {
         }
         Ok(Exception { owner, prefix, asn, identifier, feed, reason, by, until })
     }
-}
-
-/// The table of the assessment, in order.
-fn check_assessment(written: Vec<WrittenRule>) -> Result<Assessment, String> {
-    if written.len() > ASSESSMENT_RULES_MAX {
-        return Err(format!("[[assessment]]: more than {ASSESSMENT_RULES_MAX} rules"));
-    }
-    let mut rules: Vec<AssessmentRule> = Vec::with_capacity(written.len());
-    for (rule, number) in written.into_iter().zip(1..) {
-        let code = show(rule.code.as_bytes(), 64);
-        let rule =
-            rule.check().map_err(|problem| format!("[[assessment]] rule {number}, {code}: {problem}"))?;
-        if rules.iter().any(|other| other.code == rule.code) {
-            return Err(format!("[[assessment]] rule {number}, {code}: another rule is called so too"));
-        }
-        if let Some(all) = rules.iter().find(|other| other.when.is_anything() && other.then != Then::Hold) {
-            let problem = format!("it is never asked, since {} before it fits everything", all.code);
-            return Err(format!("[[assessment]] rule {number}, {code}: {problem}"));
-        }
-        rules.push(rule);
-    }
-    Ok(Assessment { rules })
-}
-
-impl WrittenRule {
-    fn check(self) -> Result<AssessmentRule, String> {
-        if !is_feed_name(&self.code) || self.code == NO_GROUND {
-            return Err(format!("code is [a-z0-9][a-z0-9_-]{{0,63}}, and not {NO_GROUND}"));
-        }
-        for (key, text) in [("nl", &self.nl), ("en", &self.en)] {
-            if says_nothing(text) {
-                return Err(format!(
-                    "{key} says nothing (write in a sentence why, for those whom it concerns)"
-                ));
-            }
-        }
-        let redaction = read_redaction(&self.redact)?;
-        let then = match &*self.then {
-            "redact" if redaction.is_none() => {
-                return Err(
-                    "redact names no fields (such as redact = [\"event_description.text\"])".to_owned()
-                );
-            }
-            "redact" => Then::Redact(redaction),
-            _ if !redaction.is_none() => {
-                return Err("fields are taken out only with then = \"redact\"".to_owned());
-            }
-            "share" => Then::Share,
-            "hold" => Then::Hold,
-            "drop" => Then::Drop,
-            word => {
-                let word = show(word.as_bytes(), 64);
-                return Err(format!("then is \"share\", \"redact\", \"hold\" or \"drop\", not \"{word}\""));
-            }
-        };
-        let lower = |word: String| word.to_lowercase();
-        let when = When {
-            reliability: self.reliability.read(|letter| read_reliability(&letter))?,
-            credibility: self.credibility.read(read_credibility)?,
-            tlp: self.tlp.read(|label| read_tlp("tlp", &label))?,
-            classification: self.classification.read(|word| {
-                check_word(CLASSIFICATION, Some(lower(word)), is_classification)
-                    .map(Option::unwrap_or_default)
-            })?,
-            identifier: self.identifier.read(|word| read_identifier(word).map(lower))?,
-            severity: self
-                .severity
-                .read(|word| one_of("severity", &word, &Severity::ALL, |it| it.as_str()))?,
-            older_than_days: self.older_than_days,
-            part: self.part.read(|word| one_of("part", &word, &Side::ALL, |it| it.as_str()))?,
-            role: self.role.read(|word| one_of("role", &word, &Role::ALL, |it| it.as_str()))?,
-            constituency: self
-                .constituency
-                .read(|word| one_of("constituency", &word, &Constituency::ALL, |it| it.as_str()))?,
-            scope: self.scope.read(|word| one_of("scope", &word, &Scope::ALL, |it| it.as_str()))?,
-            ground: self.ground.read(|word| one_of("ground", &word, &Ground::ALL, |it| it.as_str()))?,
-        };
-        Ok(AssessmentRule { code: self.code, when, then, nl: self.nl, en: self.en })
-    }
-}
-
-/// The one that is called so.
-fn one_of<T: Copy>(key: &str, word: &str, all: &[T], name: impl Fn(T) -> &'static str) -> Result<T, String> {
-    all.iter().copied().find(|&it| name(it) == word).ok_or_else(|| {
-        let names: Vec<&str> = all.iter().map(|&it| name(it)).collect();
-        let hint = nearest(word, names.iter().copied());
-        let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-        format!("{key} \"{}\" is none of {}{hint}", show(word.as_bytes(), 64), names.join(", "))
-    })
-}
-
-/// Fields that may be taken out.
-fn read_redaction(fields: &[String]) -> Result<Redaction, String> {
-    let read = |field: &String| {
-        Removable::read(field).ok_or_else(|| {
-            let all = Removable::ALL.map(Removable::as_str).join(", ");
-            let field = show(field.as_bytes(), 64);
-            format!("redact: {field} cannot be taken out (what can: {all}; without address or name, time, classification and severity nobody can act)")
-        })
-    };
-    fields.iter().map(read).collect()
 }
 
 impl WrittenPolicy {

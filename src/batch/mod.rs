@@ -3,6 +3,7 @@
 //! Data goes to standard output, all else to standard error. A command returns its exit code, or a [`Failure`] that the
 //! command line turns into one.
 
+mod assess;
 mod explain;
 mod failure;
 mod held;
@@ -21,6 +22,7 @@ mod setup;
 mod spool;
 mod trace;
 
+pub use assess::{AssessWords, assess_table, assess_try};
 pub use explain::{ExplainRequest, explain};
 pub use failure::Failure;
 pub use held::{DecisionRequest, Goal, HeldBy, HeldPlace, SelectionWords, held_decide, held_list, held_show};

@@ -5,6 +5,7 @@
 //! 0 done · 1 no owner, or differences · 64 usage · 65 bad data · 66 no such input · 70 bug · 73 cannot create · 74 I/O ·
 //! 75 try again · 77 permission · 78 configuration · 130/143 interrupted.
 
+mod assess;
 mod generate;
 mod held;
 
@@ -66,6 +67,9 @@ enum Command {
     /// See what waits for a person, and decide about it
     #[command(subcommand)]
     Held(held::HeldCommand),
+    /// Print the rules by which reports are assessed, and try them
+    #[command(subcommand)]
+    Assess(assess::AssessCommand),
     /// Check the configuration and everything that it names
     CheckConfig(ConfigArgs),
     /// Run the daemon: dumps that arrive in the inbox become notices in the spool
@@ -677,6 +681,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Spool(command) => run_spool(command),
         Command::Report(args) => run_report(args),
         Command::Held(command) => held::run(command),
+        Command::Assess(command) => assess::run(command),
         Command::CheckConfig(args) => batch::check_config(args.config.as_deref()),
         Command::Serve(args) => run_serve(args),
         Command::Status(args) => run_status(args),

@@ -123,10 +123,15 @@ pub fn permit_telling<O: Recipients>(
 
 impl Terms<'_> {
     fn ask<O: Recipients>(&self, line: &Line, owners: &O) -> Answer {
+        self.answer(owners.standing(line))
+    }
+
+    /// What is said of a recipient, by what is known of it.
+    #[must_use]
+    pub fn answer(&self, standing: Standing) -> Answer {
         if self.is_tlp_unknown {
             return Answer::Hold(Hold::TlpUnknown, Assessed::NoRule);
         }
-        let standing = owners.standing(line);
         let Inquiry { tlp, provenance, .. } = self.inquiry;
         if !tlp.lets(standing.role, standing.is_in_constituency(), provenance.permission) {
             return Answer::Hold(Hold::TlpPermission, Assessed::NoRule);
