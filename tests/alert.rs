@@ -157,7 +157,7 @@ fn ids_depend_on_their_parts_and_on_nothing_else() {
         transport: Some("tcp".into()),
         identifier: Some("OPEN-RDP".into()),
         stated: Some("192.0.2.1:443".into()),
-        shown: Some("shown.example".into()),
+        shown: vec!["shown.example".into()],
         reverse: Some("reverse.example".into()),
         severity: Some("high".into()),
         asn: Some(Asn(64496)),
@@ -466,7 +466,7 @@ fn a_prefix_has_a_network_and_no_address() {
 #[test]
 fn an_address_is_no_name_and_the_stated_name_comes_before_the_shown_one() {
     let name = |stated: &'static str, shown: &'static str| {
-        let named = Finding { stated: Some(stated.into()), shown: Some(shown.into()), ..finding() };
+        let named = Finding { stated: Some(stated.into()), shown: vec![shown.into()], ..finding() };
         let object = object(&named);
         (object.get("source.fqdn").cloned(), object.get("extra.source.fqdn").cloned())
     };
@@ -711,7 +711,7 @@ fn hostile_finding(random: &mut fastrand::Rng) -> Finding<'static> {
         tags: some(random),
         asn: random.bool().then(|| Asn(if random.bool() { random.u32(..) } else { random.u32(..2) })),
         stated: maybe(random),
-        shown: maybe(random),
+        shown: maybe(random).into_iter().collect(),
         reverse: maybe(random),
         text: maybe(random),
         url: maybe(random),

@@ -104,8 +104,7 @@ fn the_page_has_every_rule_in_its_order_in_both_languages() {
     let page = work.run("assess table --config dijkwacht.toml");
     page.check(0, &[]);
     assert!(page.out.contains("more than 3 days"), "{}", page.out);
-    let rules: Vec<&str> =
-        page.out.lines().filter(|line| line.starts_with('|')).skip(8).collect();
+    let rules: Vec<&str> = page.out.lines().filter(|line| line.starts_with('|')).skip(8).collect();
     assert_eq!(
         rules,
         [

@@ -1,6 +1,6 @@
 """Decides again who must be told of every record of generated dumps, and compares with what dijkwacht wrote, by id, both ways.
 
-usage: checker.py [--seeds N] [--first SEED] [--records N] [--alerts N] [--several-shown] [--keep DIR] DIJKWACHT
+usage: checker.py [--seeds N] [--first SEED] [--records N] [--alerts N] [--keep DIR] DIJKWACHT
 
 From a seed come registers (CSV, JSONL, a prefix -> AS table, shared addresses), a configuration and dumps in eight formats; the real
 command runs over each into a spool. Then every record is decided by a slow reading of the rules, written from the design's text and not from
@@ -395,15 +395,17 @@ def rungs(register, record, live):
         return [claim for claim in claims if claim.role == role and claim.kind in kinds]
 
     user_prefix, network_prefix = of(held, "user", "address"), of(held, "network", "address")
-    user_shown = [names for names in (of(claims, "user", "name") for claims in shown) if names]
-    owners = {register.org[claim.owner] for names in user_shown for claim in contest(register, names)}
-    if len(user_shown) > 1 and len(owners) > 1:
-        user_shown = []
+
+    def agreed(role):
+        """Of shown names: nothing where several are registered, and not all by one organisation."""
+        named = [names for names in (of(claims, role, "name") for claims in shown) if names]
+        owners = {register.org[claim.owner] for names in named for claim in contest(register, names)}
+        return [] if len(named) > 1 and len(owners) > 1 else [claim for names in named for claim in names]
 
     steps = [
         ("user-name", of(stated, "user", "name"), ()),
         ("user-prefix", user_prefix, ()),
-        ("user-name", [claim for names in user_shown for claim in names], ()),
+        ("user-name", agreed("user"), ()),
         ("user-asn", of(held, "user", "announced"), network_prefix),
         ("network-prefix", network_prefix, ()),
         ("user-asn", of(held, "user", "announced"), ()),
@@ -412,7 +414,7 @@ def rungs(register, record, live):
         ("network-asn", of(said, "network", "asn"), ()),
         ("link", of(stated, "link", "name"), ()),
         ("link", of(held, "link", "address", "announced"), ()),
-        ("link", [claim for claims in shown for claim in of(claims, "link", "name")], ()),
+        ("link", agreed("link"), ()),
         ("link", of(said, "link", "asn"), ()),
     ]
     return steps
@@ -1048,8 +1050,6 @@ def shodan_dump(draw, options):
     while True:
         address, asn, time, port = draw.address(empty=0.02), draw.asn(), draw.time(), draw.port()
         host, common_name = draw.name(0.2), draw.name(0.2)
-        if not draw.several_shown and host:
-            common_name = ""
         row = {"ip": 12345, "ip_str": address, "port": int(port or 1), "transport": random.choice(["tcp", "udp"]), "timestamp": time, "asn": asn}
         row |= {"hostnames": [draw.name(1)], "http": {"host": host}, "ssl": {"cert": {"subject": {"CN": common_name}}}, "data": "SSH\r\n\"{"}
         row["_shodan"] = {"module": random.choice(["https", "ssh"])}
@@ -1070,10 +1070,9 @@ FORMATS = {
 ENDS = {"csv": "csv", "list": "txt", "zmap": "csv"}
 
 
-def write_dump(format, draw, count, directory, several_shown):
+def write_dump(format, draw, count, directory):
     """(path, options, records)."""
     options, records, lines = [], [], []
-    draw.several_shown = several_shown
     draw.report = draw.random.choice(["scan_rdp", "event4_sinkhole"])
     draw.finding = draw.random.random() < 0.5
     for said in FORMATS[format](draw, options):
@@ -1256,7 +1255,7 @@ def brief(line):
 # -------------------------------------------------------------------------------------------------------------- seeds
 
 
-def check_seed(program, seed, count, directory, several_shown):
+def check_seed(program, seed, count, directory):
     """All dumps of a seed; the sum of their books."""
     source = random.Random(seed)
     universe = Universe(source, large=seed % 4 == 3)
@@ -1268,7 +1267,7 @@ def check_seed(program, seed, count, directory, several_shown):
     total = Counter()
     for format in FORMATS:
         draw = Draw(universe, register)
-        path, options, records = write_dump(format, draw, count, directory, several_shown)
+        path, options, records = write_dump(format, draw, count, directory)
         run_text = source.choice(["2026-11-22T06:00:00Z", "2026-11-22T23:59:59Z", "2026-11-22T00:00:00Z"])
         observed = source.choice([None, None, "2026-11-20", "2026-11-21T23:30:00+01:00"])
         identifier = source.choice([None, "open-Thing"]) if format != "shadowserver" else None
@@ -1317,7 +1316,6 @@ def main():
     arguments.add_argument("--first", type=int, default=0)
     arguments.add_argument("--records", type=int, default=200, help="records of each dump")
     arguments.add_argument("--alerts", type=int, default=0, help="go on until so many alerts were compared")
-    arguments.add_argument("--several-shown", action="store_true", help="also Shodan banners that show two names (Host, certificate)")
     arguments.add_argument("--keep", help="a directory for the files of each seed")
     arguments = arguments.parse_args()
     total, seed = Counter(), arguments.first
@@ -1326,7 +1324,7 @@ def main():
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
         try:
-            total += check_seed(os.path.abspath(arguments.program), seed, arguments.records, directory, arguments.several_shown)
+            total += check_seed(os.path.abspath(arguments.program), seed, arguments.records, directory)
         except Disagreement as wrong:
             print(wrong)
             sys.exit(1)

@@ -304,7 +304,7 @@ impl<'a> Cells<'a> {
     /// The first that is no address.
     fn stated(&self) -> Option<&'a str> {
         let names = (0..3).filter_map(|rank| self.text(Meaning::Stated(rank)));
-        names.into_iter().find(|name| !matches!(tell_host(name), Ok(Some(_))))
+        names.into_iter().find(|name| is_name(name))
     }
 
     /// The address, and its port, in the place of the first name.
@@ -325,6 +325,11 @@ impl<'a> Cells<'a> {
             digits.bytes().all(|b| b.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
         digits.parse().ok().filter(|&asn| plain && asn != 0)
     }
+}
+
+/// Whether a text in the place of a name holds no address.
+fn is_name(text: &str) -> bool {
+    !matches!(tell_host(text), Ok(Some(_)))
 }
 
 /// The address that is the host of a URL or `host:port`, and the port.
@@ -403,7 +408,7 @@ fn tell_keys(case: &Case, fields: &[Vec<u8>], kinds: KeyKinds) -> Result<KeyWord
         return Err(Reject::NoKey);
     }
     let name = |name: Option<&str>| name.filter(|_| kinds.names).map(str::to_owned);
-    Ok((subject, name(stated), name(shown), asn.filter(|_| kinds.asns)))
+    Ok((subject, name(stated), name(shown.filter(|name| is_name(name))), asn.filter(|_| kinds.asns)))
 }
 
 /// Whether the toy register holds a key.
@@ -466,7 +471,8 @@ fn tell_findings(case: &Case, fields: &[Vec<u8>]) -> Outcome {
         Ok(time) => time.flatten(),
         Err(reject) => return Outcome::Rejected(reject),
     };
-    let shown = if cells.is_hostname_shown() { cells.text(M::Reverse) } else { None };
+    let shown =
+        if cells.is_hostname_shown() { cells.text(M::Reverse).filter(|name| is_name(name)) } else { None };
     let reverse = if cells.is_hostname_shown() { None } else { cells.text(M::Reverse) };
     let (mut cves, mut tags) = (Vec::new(), Vec::new());
     let separators: &[char] = &[';', ',', '|', ' ', '\t', '\n', '\r', '\x0c'];
@@ -562,7 +568,7 @@ fn in_words(finding: &Finding<'_>) -> String {
         f.tlp.as_deref(),
         f.asn.map(|asn| asn.0),
         f.stated.as_deref(),
-        f.shown.as_deref(),
+        f.shown.first().map(|name| &**name),
         f.reverse.as_deref(),
         f.cves,
         f.tags,
@@ -578,7 +584,12 @@ fn subject_in_words(subject: Subject) -> String {
 
 fn key_words(keys: &Keys<'_>) -> KeyWords {
     let name = |name: &Option<std::borrow::Cow<'_, str>>| name.as_deref().map(str::to_owned);
-    (keys.subject.map(subject_in_words), name(&keys.stated), name(&keys.shown), keys.asn.map(|asn| asn.0))
+    (
+        keys.subject.map(subject_in_words),
+        name(&keys.stated),
+        keys.shown.first().map(|name| name.clone().into_owned()),
+        keys.asn.map(|asn| asn.0),
+    )
 }
 
 /// All records of a dump: offset and outcome; their number is their place.

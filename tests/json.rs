@@ -619,7 +619,7 @@ fn places(case: &Case) -> Places {
 struct KeyWords {
     subject: Option<String>,
     stated: Option<String>,
-    shown: Option<String>,
+    shown: Vec<String>,
     asn: Option<u32>,
 }
 
@@ -678,14 +678,12 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
         }
     }
     if case.kinds.names {
-        let mut name = |values: &[Option<usize>]| {
-            values.iter().find_map(|value| match read(*value) {
-                Said::Text(text) if tell_literal(&text).is_none() => Some(text),
-                _ => None,
-            })
+        let mut name = |value: &Option<usize>| match read(*value) {
+            Said::Text(text) if tell_literal(&text).is_none() => Some(text),
+            _ => None,
         };
-        words.stated = name(&stated);
-        words.shown = name(&shown);
+        words.stated = stated.iter().find_map(&mut name);
+        words.shown = each_once(shown.iter().filter_map(&mut name));
     }
     if case.kinds.asns
         && let Some(value) = asn.iter().find(|value| is_filled(record, **value))
@@ -705,6 +703,16 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
         || asn.iter().any(|value| is_filled(record, *value))
         || stated.iter().chain(&shown).any(is_string);
     if filled { Ok(words) } else { Err(Reject::NoKey) }
+}
+
+fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all = Vec::new();
+    for text in texts {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all
 }
 
 /// Where `serde_json` can read the record, the values of the key fields are those that it finds.
@@ -825,7 +833,7 @@ struct Words {
     tags: Vec<String>,
     asn: Option<u32>,
     stated: Option<String>,
-    shown: Option<String>,
+    shown: Vec<String>,
     reverse: Option<String>,
     text: Option<String>,
     url: Option<String>,
@@ -861,7 +869,7 @@ fn finding_words(finding: &Finding<'_>) -> Words {
         tags: list(&finding.tags),
         asn: finding.asn.map(|asn| asn.0),
         stated: own(&finding.stated),
-        shown: own(&finding.shown),
+        shown: list(&finding.shown),
         reverse: own(&finding.reverse),
         text: own(&finding.text),
         url: own(&finding.url),
@@ -1132,7 +1140,7 @@ fn tell_shodan(case: &Case, tree: &Tree) -> Parts {
         cves: vulns.iter().filter(|name| is_cve(name)).cloned().collect(),
         tags: vulns.iter().filter(|name| !is_cve(name)).cloned().chain(tags).collect(),
         asn: asn.token().and_then(|asn| tell_asn(&asn)),
-        shown: name_of(&[host, common_name]),
+        shown: each_once([host, common_name].into_iter().filter_map(|name| name_of(&[name]))),
         reverse: hostnames.into_iter().next(),
         text,
         ..Words::default()
@@ -1296,13 +1304,14 @@ fn tell_ndjson(case: &Case, tree: &Tree) -> Parts {
 /// The register of these tests: some addresses, a name, an AS number.
 struct Register(KeyKinds);
 
-fn holds(subject: Option<&str>, stated: Option<&str>, shown: Option<&str>, asn: Option<u32>) -> bool {
+fn holds(subject: Option<&str>, stated: Option<&str>, shown: &[String], asn: Option<u32>) -> bool {
     let address = subject.is_some_and(|subject| {
         ["192.0.2.", "198.51.100.7", "2001:db8:1:", "203.0.113."]
             .iter()
             .any(|start| subject.starts_with(start))
     });
-    let name = [stated, shown].into_iter().flatten().any(|name| name.contains("registered"));
+    let name =
+        stated.into_iter().chain(shown.iter().map(String::as_str)).any(|name| name.contains("registered"));
     address || name || asn == Some(64496)
 }
 
@@ -1313,7 +1322,7 @@ impl Filter for Register {
 
     fn may_hold(&self, keys: &Keys<'_>) -> bool {
         let words = key_words(keys);
-        holds(words.subject.as_deref(), words.stated.as_deref(), words.shown.as_deref(), words.asn)
+        holds(words.subject.as_deref(), words.stated.as_deref(), &words.shown, words.asn)
     }
 
     fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
@@ -1330,7 +1339,7 @@ impl Filter for Register {
 fn may_hold_batch(addresses: impl Iterator<Item = Address>) -> u64 {
     addresses.enumerate().fold(0, |bits, (i, address)| {
         let text = address.ip().to_string();
-        let may = holds(Some(&text), None, None, None) || address.bits() % 8 == 7;
+        let may = holds(Some(&text), None, &[], None) || address.bits() % 8 == 7;
         bits | u64::from(may) << i
     })
 }
@@ -1339,7 +1348,7 @@ fn key_words(keys: &Keys<'_>) -> KeyWords {
     KeyWords {
         subject: keys.subject.map(subject_words),
         stated: keys.stated.as_deref().map(str::to_owned),
-        shown: keys.shown.as_deref().map(str::to_owned),
+        shown: keys.shown.iter().map(|name| name.clone().into_owned()).collect(),
         asn: keys.asn.map(|asn| asn.0),
     }
 }
@@ -1372,7 +1381,7 @@ fn tell_outcome(case: &Case, record: &[u8]) -> Outcome {
     match tell_keys(case, record) {
         Err(reason) => Outcome::Rejected(reason),
         Ok(KeyWords { subject, stated, shown, asn }) => {
-            if holds(subject.as_deref(), stated.as_deref(), shown.as_deref(), asn) {
+            if holds(subject.as_deref(), stated.as_deref(), &shown, asn) {
                 return tell_findings(case, record);
             }
             Outcome::Unmatched { special: is_special(subject.as_deref()) }
@@ -2695,7 +2704,7 @@ fn shodan_says_what_is_wrong_where_vulns_is_filled() {
         application: owned("ssh"),
         time: owned("2021-10-01T09:15:50.511189Z"),
         asn: Some(64496),
-        shown: owned("b.example"),
+        shown: vec!["b.example".to_owned()],
         reverse: owned("a.example"),
         ..Words::default()
     };

@@ -100,7 +100,8 @@ struct World {
     entries: Entries,
     claims: Vec<Claim>,
     stated: Vec<Claim>,
-    shown: Vec<Claim>,
+    /// Of two names.
+    shown: Vec<Vec<Claim>>,
     asn: Vec<Claim>,
     inside: Vec<Claim>,
 }
@@ -108,7 +109,7 @@ struct World {
 impl World {
     /// `owners`: names in order of appearance; `name!` has no contact, `name=other` is united with another before it (`name!=other`: both).
     /// `registrations`: `owner role key source [from..until]`, in order of lines; after `inside:` those inside a prefix. A key is a
-    /// range, `stated:example.nl`, `shown:example.nl`, `AS64496`, or `AS64496@range`, which the AS announces.
+    /// range, `stated:example.nl`, `shown:example.nl`, `shown2:example.nl` for another name, `AS64496`, or `AS64496@range`, which the AS announces.
     fn new(owners: &str, registrations: &str) -> Self {
         let mut names: Vec<String> = Vec::new();
         let mut entries =
@@ -129,7 +130,7 @@ impl World {
             entries,
             claims: vec![],
             stated: vec![],
-            shown: vec![],
+            shown: vec![vec![], vec![]],
             asn: vec![],
             inside: vec![],
         };
@@ -144,7 +145,7 @@ impl World {
                     let claim = world.read(line, text);
                     let list = match claim.key {
                         ClaimKey::Domain { .. } if text.contains("stated:") => &mut world.stated,
-                        ClaimKey::Domain { .. } => &mut world.shown,
+                        ClaimKey::Domain { .. } => &mut world.shown[usize::from(text.contains("shown2:"))],
                         ClaimKey::Asn(_) => &mut world.asn,
                         ClaimKey::Range(_) | ClaimKey::Announced(..) => &mut world.claims,
                     };
@@ -152,7 +153,8 @@ impl World {
                 }
             }
         }
-        for list in [&mut world.claims, &mut world.stated, &mut world.shown, &mut world.asn] {
+        let others = [&mut world.claims, &mut world.stated, &mut world.asn];
+        for list in others.into_iter().chain(&mut world.shown) {
             list.sort_by_key(rank);
         }
         world
@@ -580,7 +582,8 @@ mod oracle {
     enum Of {
         Stated,
         Address,
-        Shown,
+        /// The name of that number.
+        Shown(usize),
         Asn,
     }
 
@@ -641,13 +644,22 @@ mod oracle {
         (Line { owner, rule, claim: ranked[0], member: None, assessed: Assessed::NoRule }, speaking.is_some())
     }
 
+    /// The claims that nobody else lies inside of, of the earliest source.
+    fn deciding(pool: &[Claim], beaters: &[Claim], entries: &Entries) -> Vec<Claim> {
+        let gives_way = |claim: &Claim| {
+            pool.iter().chain(beaters).any(|other| {
+                organisation(other, entries) != organisation(claim, entries)
+                    && is_strictly_inside(other, claim)
+            })
+        };
+        let rivals: Vec<Claim> = pool.iter().filter(|claim| !gives_way(claim)).copied().collect();
+        let source = rivals.iter().map(|claim| claim.source).min();
+        rivals.into_iter().filter(|claim| Some(claim.source) == source).collect()
+    }
+
     fn told(all: Evidence<'_>, day: Day, entries: &Entries) -> Told {
-        let lists = [
-            (Of::Stated, all.stated),
-            (Of::Address, all.address),
-            (Of::Shown, all.shown),
-            (Of::Asn, all.asn),
-        ];
+        let mut lists = vec![(Of::Stated, all.stated), (Of::Address, all.address), (Of::Asn, all.asn)];
+        lists.extend(all.shown.iter().enumerate().map(|(number, claims)| (Of::Shown(number), &claims[..])));
         let mut left: Vec<(Of, Claim)> = Vec::new();
         for (of, claims) in lists {
             left.extend(claims.iter().filter(|claim| valid(claim, day)).map(|claim| (of, *claim)));
@@ -662,11 +674,27 @@ mod oracle {
             let any: &dyn Fn(&Claim) -> bool = &|_| true;
             let (user, network, link) = (Role::User, Role::Network, Role::Link);
             let networks = pool(Of::Address, network, &is_prefix);
+            // Of shown names: none where several are anybody's, and not all of one organisation.
+            let agreed = |role: Role| {
+                let pools: Vec<Vec<Claim>> =
+                    (0..all.shown.len()).map(|name| pool(Of::Shown(name), role, any)).collect();
+                let leading: Vec<Vec<Claim>> =
+                    pools.iter().map(|pool| deciding(pool, &[], entries)).collect();
+                let named = leading.iter().filter(|claims| !claims.is_empty()).count();
+                let organisations: BTreeSet<u32> =
+                    leading.iter().flatten().map(|claim| organisation(claim, entries)).collect();
+                if named == 0 || named > 1 && organisations.len() > 1 {
+                    return Vec::new();
+                }
+                let best = |at: &usize| leading[*at].iter().map(rank).min();
+                let filled = (0..pools.len()).filter(|at| !leading[*at].is_empty());
+                pools[filled.min_by_key(best).unwrap()].clone()
+            };
             // The sentence of the design, part by part.
             let pools = [
                 (Rule::UserName, pool(Of::Stated, user, any), &[][..]),
                 (Rule::UserPrefix, pool(Of::Address, user, &is_prefix), &[]),
-                (Rule::UserName, pool(Of::Shown, user, any), &[]),
+                (Rule::UserName, agreed(user), &[]),
                 (Rule::UserAsn, pool(Of::Address, user, &is_announced), &networks),
                 (Rule::NetworkPrefix, networks.clone(), &[]),
                 (Rule::UserAsn, pool(Of::Address, user, &is_announced), &[]),
@@ -675,20 +703,14 @@ mod oracle {
                 (Rule::NetworkAsn, pool(Of::Asn, network, any), &[]),
                 (Rule::Link, pool(Of::Stated, link, any), &[]),
                 (Rule::Link, pool(Of::Address, link, any), &[]),
-                (Rule::Link, pool(Of::Shown, link, any), &[]),
+                (Rule::Link, agreed(link), &[]),
                 (Rule::Link, pool(Of::Asn, link, any), &[]),
             ];
             for (rule, pool, beaters) in pools {
-                let gives_way = |claim: &Claim| {
-                    pool.iter().chain(beaters).any(|other| {
-                        organisation(other, entries) != organisation(claim, entries)
-                            && is_strictly_inside(other, claim)
-                    })
-                };
-                let rivals: Vec<Claim> = pool.iter().filter(|claim| !gives_way(claim)).copied().collect();
-                let Some(source) = rivals.iter().map(|claim| claim.source).min() else { continue };
-                let deciding: Vec<Claim> =
-                    rivals.into_iter().filter(|claim| claim.source == source).collect();
+                let deciding = deciding(&pool, beaters, entries);
+                if deciding.is_empty() {
+                    continue;
+                }
                 let organisations: BTreeSet<u32> =
                     deciding.iter().map(|claim| organisation(claim, entries)).collect();
                 let line = |one: u32| {
@@ -952,9 +974,10 @@ fn ladder() -> Vec<(usize, Claim)> {
         (1, range(0, 3)),
         (1, announced(2, 3)),
         (1, announced(0, 3)),
-        (2, domain(10)),
-        (2, domain(20)),
-        (3, ClaimKey::Asn(Asn(64497))),
+        (2, ClaimKey::Asn(Asn(64497))),
+        (3, domain(10)),
+        (3, domain(20)),
+        (4, domain(15)),
     ];
     let mut all = Vec::new();
     for (list, key) in keys {
@@ -968,8 +991,8 @@ fn ladder() -> Vec<(usize, Claim)> {
 }
 
 /// The claims of each list of evidence, lines in the order given.
-fn lists(picked: &[(usize, Claim)]) -> [Vec<Claim>; 4] {
-    let mut lists = [const { Vec::new() }; 4];
+fn lists(picked: &[(usize, Claim)]) -> [Vec<Claim>; 5] {
+    let mut lists = [const { Vec::new() }; 5];
     for (line, (list, claim)) in (1..).zip(picked) {
         lists[*list].push(Claim { line, registration: line, ..*claim });
     }
@@ -978,7 +1001,7 @@ fn lists(picked: &[(usize, Claim)]) -> [Vec<Claim>; 4] {
 }
 
 fn check_lists(seen: &mut Seen, picked: &[(usize, Claim)], entries: &Entries) {
-    let [stated, address, shown, asn] = &lists(picked);
+    let [stated, address, asn, shown @ ..] = &lists(picked);
     let evidence = Evidence { address, stated, shown, asn, is_shared: false };
     seen.check(&Case { evidence, ..toy_case(&[]) }, entries);
 }
@@ -1044,6 +1067,11 @@ fn a_stated_name_comes_before_the_address_and_a_shown_one_after_the_user_prefix(
     check(owners, &[network, prefix, stated].join("\n"), "shop by user-name domain/12");
     check(owners, &[network, prefix, shown].join("\n"), "school by user-prefix 192.0.2.0/24");
     check(owners, &[network, shown].join("\n"), "shop by user-name domain/12");
+    let second = |owner: &str| format!("{owner} user shown2:www.other.example a");
+    check(owners, &[network, &second("shop")].join("\n"), "shop by user-name domain/17");
+    check(owners, &[network, shown, &second("shop")].join("\n"), "shop by user-name domain/17");
+    check(owners, &[network, shown, &second("school")].join("\n"), "isp by network-prefix 192.0.0.0/16");
+    check(owners, &[shown, &second("school")].join("\n"), "unmatched");
     check("school isp shop!", &[network, prefix, stated].join("\n"), "school by user-prefix 192.0.2.0/24");
     check("school", "school network stated:school.example a", "unmatched");
 }
@@ -1109,6 +1137,16 @@ fn each_key_has_its_reason() {
         "school isp",
         "school user AS64496@192.0.2.0/24 a\nisp network 192.0.2.0/25 a",
         &["isp 192.0.2.0/25: wins", "school AS64496@192.0.2.0/24: less specific"],
+    );
+    let several = "shop domain/12: the names that it shows are of several owners";
+    check_reasons(
+        "shop school isp",
+        "shop user shown:shop.example a\nschool user shown2:school.example a\nisp network 192.0.2.0/24 a",
+        &[
+            "isp 192.0.2.0/24: wins",
+            several,
+            "school domain/14: the names that it shows are of several owners",
+        ],
     );
 }
 

@@ -209,7 +209,7 @@ mod tests {
             Finding { identifier: text("é"), ..finding() },
             Finding { stated: text("https://WWW.example.nl:8443/"), ..finding() },
             Finding { stated: text("www.example.nl"), ..finding() },
-            Finding { shown: text("www.example.nl"), ..finding() },
+            Finding { shown: vec!["www.example.nl".into()], ..finding() },
             Finding { time: at("2026-11-22T00:00:00Z"), ..finding() },
             Finding { time: at("2026-11-22 01:00:00+01:00"), ..finding() },
             Finding { time: at("2026-11-22T00:00:00.5Z"), ..finding() },

@@ -314,8 +314,9 @@ fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
         // AS 0 is no number to IntelMQ.
         put_number(out, if asn.0 == 0 { ",\"extra.source.asn\":" } else { ",\"source.asn\":" }, asn.0.into());
     }
-    put_name(out, &gate::SOURCE_FQDN, [&finding.stated, &finding.shown]);
-    put_name(out, &gate::SOURCE_REVERSE_DNS, [&finding.reverse]);
+    let own = finding.shown.iter().filter(|name| is_registered(name, alert));
+    put_name(out, &gate::SOURCE_FQDN, finding.stated.iter().chain(own).chain(&finding.shown));
+    put_name(out, &gate::SOURCE_REVERSE_DNS, &finding.reverse);
     out.extend_from_slice(&alert.recipient.contact_pair);
     put(out, &gate::PROTOCOL_TRANSPORT, text(&finding.transport));
     put(out, &gate::PROTOCOL_APPLICATION, text(&finding.application));
@@ -350,9 +351,17 @@ pub(super) fn put_network(out: &mut Vec<u8>, subject: Option<Subject>, line: &Li
     }
 }
 
+/// Whether a name is below the domain by which the recipient was found: of several, that is the one to tell.
+fn is_registered(name: &str, alert: &Alert<'_>) -> bool {
+    let Registered::Domain(domain) = alert.registered else { return false };
+    host_name(name).is_some_and(|host| {
+        host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
+}
+
 /// The host of the first that names one; text that is meant as a name and is none goes to `extra.` as it is.
-fn put_name<const N: usize>(out: &mut Vec<u8>, key: &Key, names: [&Option<Cow<'_, str>>; N]) {
-    let stated = names.into_iter().map(text).find(|name| !says_nothing(name) && !is_address(name));
+fn put_name<'n>(out: &mut Vec<u8>, key: &Key, names: impl IntoIterator<Item = &'n Cow<'n, str>>) {
+    let stated = names.into_iter().map(|name| &**name).find(|name| !says_nothing(name) && !is_address(name));
     let Some(name) = stated else { return };
     match host_name(name) {
         Some(host) => put(out, key, &host),

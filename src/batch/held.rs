@@ -19,6 +19,7 @@ use crate::spool::{
 use crate::text::show;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -936,12 +937,12 @@ fn several(held: &HeldRun, group: &[usize]) -> String {
 /// only where that is how its recipient was found.
 pub(super) fn claims_of(index: &Index, told: &Told<'_>) -> Claims {
     let host = told.text("source.fqdn");
-    let names = match told.text("extra.match.key").as_deref() {
-        Some("name") => [host.as_deref(), None],
-        _ => [None, host.as_deref()],
+    let (stated, shown) = match told.text("extra.match.key").as_deref() {
+        Some("name") => (host.as_deref(), None),
+        _ => (None, host.as_deref().map(Cow::Borrowed)),
     };
     let asn = told.number("source.asn").and_then(|number| u32::try_from(number).ok()).map(Asn);
-    Claims::of(index, told.subject(), names, asn)
+    Claims::of(index, told.subject(), stated, shown.as_slice(), asn)
 }
 
 /// The owner of that id, whatever its case.

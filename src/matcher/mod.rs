@@ -189,7 +189,7 @@ impl IndexFilter<'_> {
     fn may_hold_otherwise(&self, keys: &Keys<'_>) -> bool {
         let holds = |name: &str| with_host(name, |host| self.finder.holds_name(host)) == Some(true);
         keys.stated.as_deref().is_some_and(holds)
-            || keys.shown.as_deref().is_some_and(holds)
+            || keys.shown.iter().any(|name| holds(name))
             || keys.asn.is_some_and(|asn| self.finder.holds_asn(asn))
     }
 }

@@ -59,8 +59,8 @@ pub struct Claims {
     pub address: Vec<Claim>,
     /// Those of the name that it is about.
     pub stated: Vec<Claim>,
-    /// Those of the name that the system shows of itself.
-    pub shown: Vec<Claim>,
+    /// Those of each name that the system shows of itself.
+    pub shown: Vec<Vec<Claim>>,
     /// Those of the AS number that its producer names.
     pub asn: Vec<Claim>,
     /// Of a prefix, those of a part of it.
@@ -70,16 +70,22 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Finds them by the parts of a finding; `names` are the stated and the shown one.
-    pub fn of(index: &Index, subject: Option<Subject>, names: [Option<&str>; 2], asn: Option<Asn>) -> Self {
-        Self::find(index, index.finder(), subject, names, asn)
+    /// Finds them by the parts of a finding: what it is about, the name that it states, the names that are shown, the AS number.
+    pub fn of(
+        index: &Index,
+        subject: Option<Subject>,
+        stated: Option<&str>,
+        shown: &[Cow<'_, str>],
+        asn: Option<Asn>,
+    ) -> Self {
+        Self::find(index, index.finder(), subject, (stated, shown), asn)
     }
 
     fn find(
         index: &Index,
         finder: Finder<'_>,
         subject: Option<Subject>,
-        names: [Option<&str>; 2],
+        (stated, shown): (Option<&str>, &[Cow<'_, str>]),
         asn: Option<Asn>,
     ) -> Self {
         let (address, inside): (Vec<Claim>, Vec<Claim>) = match subject {
@@ -92,12 +98,11 @@ impl Claims {
         let is_shared = matches!(subject, Some(Subject::Address(address)) if index.shared(address).is_some());
         // A special address is the same in many networks: no other key tells which of them is meant.
         let is_special = subject.is_some_and(Subject::is_special);
-        let [stated, shown] = names.map(|name| match name {
-            Some(name) if finder.has_domains() && !is_special => {
-                with_host(name, |host| finder.covering_name(host)).unwrap_or_default()
-            }
-            _ => Vec::new(),
-        });
+        let by_name = |name: &str| with_host(name, |host| finder.covering_name(host)).unwrap_or_default();
+        let (stated, shown) = match finder.has_domains() && !is_special {
+            true => (stated.map_or_else(Vec::new, by_name), shown.iter().map(|name| by_name(name)).collect()),
+            false => (Vec::new(), Vec::new()),
+        };
         let asn = match asn {
             Some(asn) if !is_special => finder.claims_of_named_asn(asn),
             _ => Vec::new(),
@@ -113,7 +118,8 @@ impl Claims {
 
     /// Leaves out claims.
     pub fn retain(&mut self, mut keep: impl FnMut(&Claim) -> bool) {
-        for claims in [&mut self.address, &mut self.stated, &mut self.shown, &mut self.asn] {
+        let others = [&mut self.address, &mut self.stated, &mut self.asn];
+        for claims in others.into_iter().chain(&mut self.shown) {
             claims.retain(&mut keep);
         }
     }
@@ -213,8 +219,8 @@ impl Decider<'_> {
 
     /// The registrations that speak about a finding.
     pub(super) fn claims(&self, finding: &Finding<'_>) -> Claims {
-        let (stated, shown) = (finding.stated.as_deref(), finding.shown.as_deref());
-        Claims::find(self.index, self.finder, finding.subject, [stated, shown], finding.asn)
+        let names = (finding.stated.as_deref(), &finding.shown[..]);
+        Claims::find(self.index, self.finder, finding.subject, names, finding.asn)
     }
 
     /// What is labelled for the recipient alone is for nobody else.

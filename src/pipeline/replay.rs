@@ -189,7 +189,7 @@ fn parsed(finding: &Finding<'_>) -> Vec<(&'static str, String)> {
         ("asn", finding.asn.map(|asn| asn.to_string())),
         ("application", text(&finding.application)),
         ("name", text(&finding.stated)),
-        ("shown_name", text(&finding.shown)),
+        ("shown_name", list(&finding.shown)),
         ("reverse_name", text(&finding.reverse)),
         ("tag", list(&finding.tags)),
     ];

@@ -3,8 +3,8 @@
 //! In prose, and in this order:
 //!
 //! 1. *Validity.* A registration that is not valid on the day takes no part.
-//! 2. *Rungs.* The `user` domain of the name that the finding is about; the `user` prefix; the `user` domain of the name that the system
-//!    shows; the `user` AS number that announces the address; the `network` prefix; any other `user` AS number; the `network` AS number; a
+//! 2. *Rungs.* The `user` domain of the name that the finding is about; the `user` prefix; the `user` domain of the names that the system
+//!    shows, if all that are registered are one organisation's; the `user` AS number that announces the address; the `network` prefix; any other `user` AS number; the `network` AS number; a
 //!    `link`, in the same order of keys. The next rung is asked only when nobody is left on this one.
 //! 3. *Specificity.* A registration gives way to one of another organisation that lies strictly inside it, whatever their
 //!    sources. Equal ones and ones that cross stay rivals. A `user` AS number counts as the prefix that it announces: it gives way to a
@@ -62,8 +62,8 @@ pub struct Evidence<'c> {
     pub address: &'c [Claim],
     /// Of the name that it is about.
     pub stated: &'c [Claim],
-    /// Of the name that the system shows.
-    pub shown: &'c [Claim],
+    /// Of each name that the system shows.
+    pub shown: &'c [Vec<Claim>],
     /// Of the AS number that the record names, where that is not told by `address`.
     pub asn: &'c [Claim],
     /// The address is known to serve many: a CDN's, a hoster's, a carrier's.
@@ -79,16 +79,18 @@ impl<'c> Evidence<'c> {
 
     /// All of them: by the name that it is about, by address, by the name that is shown, by AS number.
     pub fn claims(self) -> impl Iterator<Item = &'c Claim> {
-        [self.stated, self.address, self.shown, self.asn].into_iter().flatten()
+        List::ALL.into_iter().flat_map(move |list| self.of(list)).flatten()
     }
 
-    fn of(self, list: List) -> &'c [Claim] {
-        match list {
-            List::Address => self.address,
-            List::Stated => self.stated,
-            List::Shown => self.shown,
-            List::Asn => self.asn,
-        }
+    /// The lists of one kind: of shown names one each, else one.
+    fn of(self, list: List) -> impl Iterator<Item = &'c [Claim]> {
+        let (one, several): (&[Claim], &[Vec<Claim>]) = match list {
+            List::Address => (self.address, &[]),
+            List::Stated => (self.stated, &[]),
+            List::Shown => (&[], self.shown),
+            List::Asn => (self.asn, &[]),
+        };
+        std::iter::once(one).chain(several.iter().map(Vec::as_slice)).filter(|claims| !claims.is_empty())
     }
 }
 
@@ -112,6 +114,11 @@ enum List {
     Stated,
     Shown,
     Asn,
+}
+
+impl List {
+    /// All, in the order in which they are told.
+    const ALL: [Self; 4] = [Self::Stated, Self::Address, Self::Shown, Self::Asn];
 }
 
 /// One step of the order in which claims are asked.
@@ -221,15 +228,16 @@ fn choose_on<O: Owners>(
     owners: &O,
 ) -> Chosen {
     debug_assert!(
-        [evidence.address, evidence.stated, evidence.shown, evidence.asn]
-            .iter()
-            .all(|claims| claims.is_sorted_by_key(rank)),
+        List::ALL.into_iter().flat_map(|list| evidence.of(list)).all(|claims| claims.is_sorted_by_key(rank)),
         "claims come most specific first"
     );
     let mut first_candidate = None;
     let mut number = 0;
     while let Some(&rung) = rungs.get(number) {
-        let contest = Contest { evidence, rung, day, owners, gave_way: &gave_way };
+        let Some(contest) = contest_on(rung, evidence, day, owners, &gave_way) else {
+            number += 1;
+            continue;
+        };
         let organisation = match contest.leaders() {
             Leaders::None => {
                 number += 1;
@@ -255,6 +263,29 @@ fn choose_on<O: Owners>(
     }
     let outcome = first_candidate.map_or(Outcome::Nobody, Outcome::NoContact);
     Chosen { outcome, rung: None, gave_way }
+}
+
+/// The contest that decides on a rung; none where nobody takes part, or the names that a system shows are of several owners.
+fn contest_on<'c, O: Owners>(
+    rung: Rung,
+    evidence: Evidence<'c>,
+    day: Day,
+    owners: &'c O,
+    gave_way: &'c [OwnerIx],
+) -> Option<Contest<'c, O>> {
+    let contests = evidence.of(rung.list).map(|claims| Contest { claims, rung, day, owners, gave_way });
+    let mut contests = contests.filter(|contest| !matches!(contest.leaders(), Leaders::None));
+    let mut best = contests.next()?;
+    for other in contests {
+        match (best.leaders(), other.leaders()) {
+            (Leaders::One(one), Leaders::One(other)) if one == other => {}
+            _ => return None,
+        }
+        if other.deciding().map(rank).min() < best.deciding().map(rank).min() {
+            best = other;
+        }
+    }
+    Some(best)
 }
 
 /// Order among claims: most specific first, then source, then line.
@@ -283,8 +314,10 @@ pub(super) enum Told {
 }
 
 /// The claims of one rung on one day, less those of organisations that gave way.
+#[derive(Clone, Copy)]
 struct Contest<'c, O> {
-    evidence: Evidence<'c>,
+    /// Of the list that the rung asks, most specific first.
+    claims: &'c [Claim],
     rung: Rung,
     day: Day,
     owners: &'c O,
@@ -292,11 +325,6 @@ struct Contest<'c, O> {
 }
 
 impl<'c, O: Owners> Contest<'c, O> {
-    /// The list that the rung asks.
-    fn claims(&self) -> &'c [Claim] {
-        self.evidence.of(self.rung.list)
-    }
-
     fn takes_part(&self, claim: &Claim) -> bool {
         self.rung.takes(claim) && self.counts(claim)
     }
@@ -313,7 +341,7 @@ impl<'c, O: Owners> Contest<'c, O> {
 
     /// Whether a claim of another organisation lies strictly inside the one at `at`. Smaller ones stand before it.
     fn is_beaten(&self, at: usize) -> bool {
-        let (narrower, claim) = (&self.claims()[..at], &self.claims()[at]);
+        let (narrower, claim) = (&self.claims[..at], &self.claims[at]);
         let is_network = |other: &Claim| {
             other.role == Role::Network && matches!(other.key, ClaimKey::Range(_)) && self.counts(other)
         };
@@ -327,7 +355,7 @@ impl<'c, O: Owners> Contest<'c, O> {
     /// The claims that take part and are not beaten.
     fn rivals(&self) -> impl Iterator<Item = &'c Claim> {
         let unbeaten = |&(at, claim): &(usize, &Claim)| self.takes_part(claim) && !self.is_beaten(at);
-        self.claims().iter().enumerate().filter(unbeaten).map(|(_, claim)| claim)
+        self.claims.iter().enumerate().filter(unbeaten).map(|(_, claim)| claim)
     }
 
     /// The rivals of the earliest source.
@@ -356,7 +384,7 @@ impl<'c, O: Owners> Contest<'c, O> {
 
     fn entry_told(&self, organisation: OwnerIx) -> Told {
         let ranked = self
-            .claims()
+            .claims
             .iter()
             .filter(|claim| self.takes_part(claim) && self.organisation(claim) == organisation);
         entry_told(ranked, organisation, self.rung.rule, self.owners)
@@ -424,6 +452,8 @@ pub enum Reason {
     LaterSource,
     /// It is equal to or crosses a registration of another organisation in the same source.
     Conflict,
+    /// Another name that the system shows is another organisation's: neither chooses.
+    SeveralNames,
 }
 
 impl fmt::Display for Reason {
@@ -442,6 +472,7 @@ impl fmt::Display for Reason {
             Self::LessSpecific => f.pad("less specific"),
             Self::LaterSource => f.pad("later source"),
             Self::Conflict => f.pad("conflict"),
+            Self::SeveralNames => f.pad("the names that it shows are of several owners"),
         }
     }
 }
@@ -456,15 +487,28 @@ pub fn explain<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> (Outc
         Outcome::Conflict(lines) => lines,
     };
     let mut explanations = Vec::new();
-    for list in [List::Stated, List::Address, List::Shown, List::Asn] {
-        for (at, claim) in evidence.of(list).iter().enumerate() {
-            let reason = match rung {
+    let lists = List::ALL.into_iter().flat_map(|list| evidence.of(list).map(move |claims| (list, claims)));
+    for (list, claims) in lists {
+        for (at, claim) in claims.iter().enumerate() {
+            let contest = |rung| Contest { claims, rung, day, owners, gave_way: &gave_way };
+            let own = rungs.iter().find(|rung| rung.list == list && rung.takes(claim));
+            let leads_alone = |rung: Rung| {
+                list == List::Shown
+                    && contest(rung).deciding().any(|deciding| deciding == claim)
+                    && contest_on(rung, evidence, day, owners, &gave_way).is_none()
+            };
+            let reason = match (rung, own) {
                 _ if !is_valid(claim, day) => Reason::NotValid(day),
-                None if rungs.iter().any(|rung| rung.list == list && rung.takes(claim)) => Reason::NoContact,
-                None => Reason::Idle,
-                Some(number) => {
-                    let contest = Contest { evidence, rung: rungs[number], day, owners, gave_way: &gave_way };
-                    contest.reason(rungs, number, (list, at), leading)
+                (None, Some(own)) if leads_alone(*own) => Reason::SeveralNames,
+                (None, Some(_)) => Reason::NoContact,
+                (None, None) => Reason::Idle,
+                (Some(number), _) => {
+                    match contest(rungs[number]).reason(rungs, number, (list, at), leading) {
+                        Reason::LessSpecific if own.is_some_and(|own| leads_alone(*own)) => {
+                            Reason::SeveralNames
+                        }
+                        reason => reason,
+                    }
                 }
             };
             explanations.push(Explanation { claim: *claim, wins: reason == Reason::Wins, reason });
@@ -476,7 +520,7 @@ pub fn explain<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> (Outc
 impl<O: Owners> Contest<'_, O> {
     /// The reason of a valid claim, in the contest on rung `number` that `leading` lead.
     fn reason(&self, rungs: &[Rung], number: usize, (list, at): (List, usize), leading: &[Line]) -> Reason {
-        let claim = &self.evidence.of(list)[at];
+        let claim = &self.claims[at];
         let organisation = self.organisation(claim);
         let is_conflict = leading.len() > 1;
         // A claim that two rungs ask is spoken of where it may still win, or where it lost.

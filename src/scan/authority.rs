@@ -5,12 +5,24 @@
 
 use super::Reject;
 use super::columns::read_port;
+use super::format::Names;
 use crate::net::Address;
 use std::borrow::Cow;
 
 /// The first of several names that is no address.
 pub(super) fn first_name<'r>(names: impl IntoIterator<Item = Option<Cow<'r, str>>>) -> Option<Cow<'r, str>> {
     names.into_iter().flatten().find(|name| literal(name).is_none())
+}
+
+/// All of several names that are no address, each once, in order.
+pub(super) fn all_names<'r>(names: impl IntoIterator<Item = Option<Cow<'r, str>>>) -> Names<'r> {
+    let mut all = Names::new();
+    for name in names.into_iter().flatten() {
+        if literal(&name).is_none() && !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
 }
 
 /// The address that a host name, `host:port` or URL has in the place of a name.

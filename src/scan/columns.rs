@@ -6,10 +6,10 @@
 //!
 //! Cells are read without the spaces and tabs around them. A cell is *filled* if anything is left.
 
-use super::authority::{first_name, literal, stand_in};
+use super::authority::{all_names, first_name, literal, stand_in};
 use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell, plain_cell};
 use super::fangs::{refang, refang_cell};
-use super::format::sweep_frames;
+use super::format::{Names, sweep_frames};
 use super::leap::{Leap, Sweep};
 use super::others::{Other, Others};
 use super::simd::with_best;
@@ -21,6 +21,7 @@ use crate::moment::{Moment, TimeStyle, TimeText, read_time, read_unix};
 use crate::net::{Address, Asn, Prefix};
 use crate::text::show;
 use memchr::memchr;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -400,7 +401,7 @@ struct KeyCells<'r> {
     stated: Option<(usize, Cow<'r, [u8]>)>,
     /// The first that is no address.
     stated_name: Option<(usize, Cow<'r, [u8]>)>,
-    shown: Option<(usize, Cow<'r, [u8]>)>,
+    shown: SmallVec<[(usize, Cow<'r, [u8]>); 2]>,
     reverse: Option<(usize, Cow<'r, [u8]>)>,
     reverse_source: Option<Cow<'r, [u8]>>,
     /// A field other than the address is no text.
@@ -443,7 +444,7 @@ impl<'r> KeyCells<'r> {
                 }
                 keep(&mut self.stated, rank, text);
             }
-            Slot::Shown(rank) => keep(&mut self.shown, rank, text),
+            Slot::Shown(rank) => self.shown.push((rank, text)),
             Slot::Reverse(rank) => keep(&mut self.reverse, rank, text),
             Slot::ReverseSource => self.reverse_source = Some(text),
         }
@@ -460,12 +461,12 @@ impl<'r> KeyCells<'r> {
         self.asn.as_deref().and_then(read_asn)
     }
 
-    /// The name that the system shows: a column of its own, else a host name whose source says so.
-    fn take_shown(&mut self) -> Option<Cow<'r, [u8]>> {
-        let shown = self.shown.take();
+    /// The names that the system shows: the columns of such, then a host name whose source says so.
+    fn take_shown(&mut self) -> impl Iterator<Item = Cow<'r, [u8]>> + use<'r> {
+        self.shown.sort_by_key(|(rank, _)| *rank);
         let is_shown = self.reverse_source.as_deref().is_some_and(is_shown_source);
-        let shown = shown.or_else(|| if is_shown { self.reverse.take() } else { None });
-        shown.map(|(_, text)| text)
+        let reverse = if is_shown { self.reverse.take() } else { None };
+        std::mem::take(&mut self.shown).into_iter().chain(reverse).map(|(_, text)| text)
     }
 }
 
@@ -647,12 +648,12 @@ impl<R: Rows> Delimited<R> {
         keep(&mut finding.tlp, roles.tlp);
         finding.asn = row.text(roles.asn).and_then(|text| read_asn(text.as_bytes()));
         finding.stated = first_name(roles.stated.iter().map(|&column| roles.key(row, Some(column))));
-        finding.shown = roles.first_key(row, &roles.shown);
         finding.reverse = roles.first_key(row, &roles.reverse);
         let source = row.text(roles.reverse_source);
-        if finding.shown.is_none() && source.is_some_and(|source| is_shown_source(source.as_bytes())) {
-            finding.shown = finding.reverse.take();
-        }
+        let is_shown = source.is_some_and(|source| is_shown_source(source.as_bytes()));
+        let reverse = if is_shown { finding.reverse.take() } else { None };
+        let shown = roles.shown.iter().map(|&column| roles.key(row, Some(column)));
+        finding.shown = all_names(shown.chain([reverse])).into_vec();
         if let Some(text) = row.text(roles.cve) {
             push_words(finding, text, |c| matches!(c, ';' | ',' | '|') || c.is_ascii_whitespace());
         }
@@ -712,14 +713,16 @@ impl<R: Rows> Format for Delimited<R> {
             Some(subject) => Some(subject?.0),
             None => cells.stand_in()?,
         };
-        let (asn, stated, shown) = (cells.asn(), cells.stated_name.take(), cells.take_shown());
-        if subject.is_none() && asn.is_none() && stated.is_none() && shown.is_none() {
+        let (asn, stated) = (cells.asn(), cells.stated_name.take());
+        let mut shown = cells.take_shown().peekable();
+        if subject.is_none() && asn.is_none() && stated.is_none() && shown.peek().is_none() {
             return Err(Reject::NoKey);
         }
+        let shown = if kinds.names { all_names(shown.map(text_of)) } else { Names::new() };
         Ok(Keys {
             subject,
             stated: stated.filter(|_| kinds.names).and_then(|(_, text)| text_of(text)),
-            shown: shown.filter(|_| kinds.names).and_then(text_of),
+            shown,
             asn: asn.filter(|_| kinds.asns),
             others: Vec::new(),
         })

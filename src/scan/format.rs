@@ -21,6 +21,7 @@
 use super::record::{Findings, Reject, Subject};
 use crate::moment::TimeStyle;
 use crate::net::Asn;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -107,6 +108,9 @@ impl std::ops::BitAnd for KeyKinds {
     }
 }
 
+/// Names of one kind, each once, best first; without an allocation for the one or two of nearly every record.
+pub type Names<'r> = SmallVec<[Cow<'r, str>; 2]>;
+
 /// The keys of one record. All are `None` where the record fills none of those that were asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Keys<'r> {
@@ -114,8 +118,8 @@ pub struct Keys<'r> {
     pub subject: Option<Subject>,
     /// The name that the finding is about; filled only if asked by [`KeyKinds`].
     pub stated: Option<Cow<'r, str>>,
-    /// The name that the system shows of itself; filled only if asked by [`KeyKinds`].
-    pub shown: Option<Cow<'r, str>>,
+    /// The names that the system shows of itself; filled only if asked by [`KeyKinds`].
+    pub shown: Names<'r>,
     /// The AS number; filled only if asked by [`KeyKinds`].
     pub asn: Option<Asn>,
     /// Those of the others, where a record is about several systems.

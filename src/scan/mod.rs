@@ -53,8 +53,8 @@ pub use detect::{DetectError, Opened, format_by_name, open_format};
 pub use encoding::Encoding;
 pub use format::{
     BYTE_ORDER_MARK, Column, Description, FORMATS, Field, Filter, Format, FormatError, FormatOptions,
-    FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, OpenFormat, RECORD_BYTES_MAX, REJECTS_KEPT,
-    RejectedRecord, Sink, Take, Tally, Window,
+    FormatSpec, Frame, HEAD_BYTES_MAX, Head, KeyKinds, Keys, Names, OpenFormat, RECORD_BYTES_MAX,
+    REJECTS_KEPT, RejectedRecord, Sink, Take, Tally, Window,
 };
 pub use mapped::{MAPS_MAX, Mapped};
 pub use packed::{FlawKind, Foreign, Packing, ZSTD_WINDOW_LOG_MAX};

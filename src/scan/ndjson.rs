@@ -11,7 +11,7 @@
 //! application. ZMap's records (`saddr`) are judged by `repeat`, `classification` and `success`. A record is
 //! vulnerable if a key or the operator says what is wrong, else exposed.
 
-use super::authority::first_name;
+use super::authority::{all_names, first_name};
 use super::columns::{is_alike, push_words, read_asn, read_port};
 use super::csv::usual;
 use super::fangs::refang;
@@ -390,7 +390,7 @@ impl Ndjson {
         let asn = values.filled(places(Field::Asn));
         finding.asn = asn.and_then(|(_, value)| read_asn(value.scalar.token()?.as_bytes()));
         finding.stated = first_name(stated);
-        finding.shown = first_name(self.names(&values, Field::ShownName));
+        finding.shown = all_names(self.names(&values, Field::ShownName)).into_vec();
         finding.reverse =
             self.plain(text(Field::ReverseName).map_or(Scalar::Absent, Scalar::Text)).into_text();
         for text in values.texts(places(Field::Cve)) {

@@ -240,8 +240,8 @@ pub struct Finding<'r> {
     pub asn: Option<Asn>,
     /// The name that the finding is about, as written (may be a URL or carry a port); `text::host_name` canonicalises.
     pub stated: Option<Cow<'r, str>>,
-    /// The name that the system shows of itself, likewise.
-    pub shown: Option<Cow<'r, str>>,
+    /// The names that the system shows of itself, likewise; the first is the one that an alert says.
+    pub shown: Vec<Cow<'r, str>>,
     /// The name that reverse DNS gives, likewise.
     pub reverse: Option<Cow<'r, str>>,
     /// Title or description on the format's allow-list, for `event_description.text`.
@@ -272,7 +272,7 @@ impl Finding<'_> {
             tags: Vec::new(),
             asn: None,
             stated: None,
-            shown: None,
+            shown: Vec::new(),
             reverse: None,
             text: None,
             url: None,

@@ -272,14 +272,20 @@ mod tests {
             );
             assert_eq!((f.identifier.as_deref(), f.severity.as_deref()), (Some("scan_rdp"), Some("high")));
             assert_eq!((f.cves.concat(), f.tags.concat()), ("cve-2019-0708".to_owned(), "rdp".to_owned()));
-            assert_eq!((f.reverse.as_deref(), f.shown.as_deref()), (Some("a.example"), None));
+            assert_eq!(
+                (f.reverse.as_deref(), f.shown.first().map(|name| &**name)),
+                (Some("a.example"), None)
+            );
             assert_eq!(f.application.as_deref(), Some("rdp"));
             assert_eq!(f.text.as_deref(), Some("Accessible RDP"));
             assert!(f.url.as_deref().unwrap().starts_with("https://www.shadowserver.org/"));
         });
         let certain = text.replace("ptr", "certificate");
         with_finding(&certain, &options("scan_rdp"), |f| {
-            assert_eq!((f.reverse.as_deref(), f.shown.as_deref()), (None, Some("a.example")));
+            assert_eq!(
+                (f.reverse.as_deref(), f.shown.first().map(|name| &**name)),
+                (None, Some("a.example"))
+            );
         });
         let silent = text.replace("\"high\"", "").replace("\"tcp\"", "");
         with_finding(&silent, &options("scan_rdp"), |f| {

@@ -5,7 +5,7 @@
 //! certificates alike, so the first is a reverse name; the Host of the request and the certificate's common name are
 //! shown ones. Copied are the product and its version, the tags and the CVE numbers; never the banner.
 
-use super::authority::first_name;
+use super::authority::all_names;
 use super::columns::{is_cve, read_asn};
 use super::json::{
     Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
@@ -159,7 +159,7 @@ impl Shodan {
         finding.time = banner.timestamp.time(self.options.time_style.as_deref())?;
         finding.transport = banner.transport.text();
         finding.asn = banner.asn.token().and_then(|token| read_asn(token.as_bytes()));
-        finding.shown = first_name([banner.http_host.text(), banner.common_name.text()]);
+        finding.shown = all_names([banner.http_host.text(), banner.common_name.text()]).into_vec();
         finding.reverse = banner.hostnames.texts.into_iter().next();
         finding.application = banner.module.text();
         finding.identifier = self.identifier(kind, finding.application.as_ref());

@@ -366,3 +366,53 @@ fn an_exception_says_why_by_whom_and_until_when_and_names_something() {
     done.check(0, &[]);
     assert!(done.out.contains("exception: owner school: ended, on 2020-12-31 (x; y)"), "{}", done.out);
 }
+
+#[test]
+fn all_names_that_a_system_shows_are_looked_at_and_those_of_several_owners_choose_nobody() {
+    let work = Work::new();
+    work.write(
+        "names.csv",
+        "owner_id,role,domain,network,contact\nshop,,shop.example.nl,,a@shop.example\nschool,,school.example.nl,,a@school.example\n\
+         isp,network,,192.31.196.0/24,a@isp.example\n",
+    );
+    let banner = |address: &str, host: &str, certificate: &str| {
+        format!(
+            "{{\"ip_str\":\"{address}\",\"port\":443,\"http\":{{\"host\":\"{host}\"}},\"ssl\":{{\"cert\":{{\"subject\":{{\"CN\":\"{certificate}\"}}}}}}}}\n"
+        )
+    };
+    let (shop, school) = ("www.shop.example.nl", "school.example.nl");
+    let banners = [
+        banner("192.31.196.1", shop, "cdn.example.org"),
+        banner("192.31.196.2", "cdn.example.org", shop),
+        banner("192.31.196.3", shop, "shop.example.nl"),
+        banner("192.31.196.4", shop, school),
+        banner("192.175.48.5", "cdn.example.org", school),
+        banner("192.175.48.6", shop, school),
+        banner("192.175.48.7", "cdn.example.org", "a.example.org"),
+    ];
+    work.write("banners.json", banners.concat());
+    let told = |dump: &str| {
+        let words = format!(
+            "match --json --register names.csv --identifier x --run-time 2026-11-22 --output out {dump}"
+        );
+        let summary = work.run(&words);
+        summary.check(0, &[]);
+        let summary: Value = serde_json::from_str(&summary.out).unwrap();
+        assert_eq!(summary["total"]["unmatched"], 2, "{dump}: of several owners, and of nobody");
+        let mut alerts = work.alerts("out");
+        alerts.sort_by_key(|alert| alert["extra.record"].as_u64());
+        let words = |alert: &Value| {
+            let text = |key: &str| alert[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}", alert["extra.record"], text("extra.owner.id"), text("source.fqdn"))
+        };
+        alerts.iter().map(words).collect::<Vec<_>>()
+    };
+    let expected = [
+        "1 shop www.shop.example.nl",
+        "2 shop www.shop.example.nl",
+        "3 shop www.shop.example.nl",
+        "4 isp www.shop.example.nl",
+        "5 school school.example.nl",
+    ];
+    assert_eq!(told("--format shodan banners.json"), expected);
+}

@@ -22,7 +22,7 @@ mod read;
 mod skim;
 mod sweep;
 
-use super::authority::{first_name, stand_in};
+use super::authority::{all_names, first_name, stand_in};
 use super::columns::{read_asn, read_subject};
 use super::fangs::refang;
 use super::format::sweep_frames;
@@ -219,7 +219,7 @@ pub(super) struct KeyFields<'f, 'r> {
     /// Names that the finding is about: the first that is no address. Where no address is filled, and the first of
     /// these that is filled holds one, that stands in for it; one behind a name is another's.
     pub(super) stated: &'f [Found<'r>],
-    /// Names that the system shows: the first that is no address.
+    /// Names that the system shows: all that are no address.
     pub(super) shown: &'f [Found<'r>],
     /// The AS number: the first that is one.
     pub(super) asn: &'f [Found<'r>],
@@ -260,8 +260,8 @@ impl<'r> KeyFields<'_, 'r> {
         };
         if kinds.names {
             let mut names = |found: &Found<'r>| text(*found).into_text();
-            [keys.stated, keys.shown] =
-                [self.stated, self.shown].map(|places| first_name(places.iter().map(&mut names)));
+            keys.stated = first_name(self.stated.iter().map(&mut names));
+            keys.shown = all_names(self.shown.iter().map(&mut names));
         }
         if kinds.asns {
             let asn = self.asn.iter().find(|found| found.is_filled());
