@@ -550,7 +550,9 @@ fn said(record: &[u8], value: Option<usize>) -> Result<Said, Reject> {
                 (Ok("null"), _) => Ok(Said::Nothing),
                 (Ok(token @ ("true" | "false")), _) => Ok(Said::Bare(token.to_owned())),
                 (token, Some(b'-' | b'0'..=b'9')) => {
-                    Ok(Said::Bare(token.map_err(|_| Reject::Encoding)?.to_owned()))
+                    let token = token.map_err(|_| Reject::Encoding)?;
+                    serde_json::from_str::<&RawValue>(token).map_err(|_| Reject::Json)?;
+                    Ok(Said::Bare(token.to_owned()))
                 }
                 _ => Err(Reject::Json),
             }
@@ -702,7 +704,12 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
     let filled = address_value.is_some()
         || asn.iter().any(|value| is_filled(record, *value))
         || stated.iter().chain(&shown).any(is_string);
-    if filled { Ok(words) } else { Err(Reject::NoKey) }
+    let is_json = || case.is_masscan() || serde_json::from_slice::<&RawValue>(record).is_ok();
+    match filled {
+        true => Ok(words),
+        false if is_json() => Err(Reject::NoKey),
+        false => Err(Reject::Json),
+    }
 }
 
 fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
@@ -2902,4 +2909,23 @@ fn content_tells_the_format() {
     check("# note\n{\"ip\":\"192.0.2.1\"}", Some("ndjson"));
     check("\u{feff}[ ]", Some("ndjson"));
     check("[2001:db8::1]:443\n", Some("list"));
+}
+
+#[test]
+fn what_is_no_json_is_said_to_be_none_and_not_to_lack_an_address() {
+    let said = |format: &str, dump: &str| said_by(format, &FormatOptions::default(), dump);
+    for record in [
+        "{\"ip\" \"192.0.2.1\"}",
+        "{\"ip\": 192.0.2.1}",
+        "{\"ip\": -}",
+        "{\"ip\"=\"192.0.2.1\"}",
+        "{ip: \"192.0.2.1\"}",
+    ] {
+        assert_eq!(said("ndjson", record), [Outcome::Rejected(Reject::Json)], "{record}");
+    }
+    for (record, reason) in
+        [("{\"ip\": 192}", Reject::Address), ("{\"port\": 22}", Reject::NoKey), ("{}", Reject::NoKey)]
+    {
+        assert_eq!(said("ndjson", record), [Outcome::Rejected(reason)], "{record}");
+    }
 }

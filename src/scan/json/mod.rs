@@ -41,6 +41,7 @@ use std::ops::Range;
 use sweep::{Key, Lines, Sweep};
 
 pub(super) use read::{List, Reader, Scalar, Slot, Syntax, moment, read_moment, read_record, read_value};
+use skim::is_json;
 pub(super) use skim::{Found, KeyText, PATHS_MAX, Path, skim};
 
 /// Deepest nesting of a record; a deeper one is no JSON to us (`json`).
@@ -122,7 +123,11 @@ impl<S: Schema + 'static> Format for JsonFormat<S> {
     }
 
     fn keys<'r>(&self, record: &'r [u8], kinds: KeyKinds) -> Result<Keys<'r>, Reject> {
-        self.schema.keys(record, kinds)
+        // What is no JSON may hide a key.
+        self.schema.keys(record, kinds).map_err(|reason| match reason {
+            Reject::NoKey if S::DIALECT == Dialect::Json && !is_json(record) => Reject::Json,
+            reason => reason,
+        })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Findings<'r> {

@@ -113,6 +113,11 @@ pub(super) fn member<'r>(record: &'r [u8], key: &str) -> Option<&'r [u8]> {
     }
 }
 
+/// Whether the bytes are one JSON value.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
 impl<'r> Found<'r> {
     /// The value. `encoding` and `json` where it cannot be read, the first before the second.
     pub(in crate::scan) fn text(self) -> Result<KeyText<'r>, Reject> {
@@ -127,7 +132,11 @@ impl<'r> Found<'r> {
             _ => match bare(value) {
                 b"null" => Ok(KeyText::Absent),
                 token @ ([b'-' | b'0'..=b'9', ..] | b"true" | b"false") => {
-                    std::str::from_utf8(token).map(KeyText::Bare).map_err(|_| Reject::Encoding)
+                    let text = std::str::from_utf8(token).map_err(|_| Reject::Encoding)?;
+                    match is_json(token) {
+                        true => Ok(KeyText::Bare(text)),
+                        false => Err(Reject::Json),
+                    }
                 }
                 _ => Err(Reject::Json),
             },
