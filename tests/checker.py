@@ -397,10 +397,10 @@ def rungs(register, record, live):
     user_prefix, network_prefix = of(held, "user", "address"), of(held, "network", "address")
 
     def agreed(role):
-        """Of shown names: nothing where several are registered, and not all by one organisation."""
+        """Of shown names: nothing where several are registered, and not all by one organisation; else the first."""
         named = [names for names in (of(claims, role, "name") for claims in shown) if names]
         owners = {register.org[claim.owner] for names in named for claim in contest(register, names)}
-        return [] if len(named) > 1 and len(owners) > 1 else [claim for names in named for claim in names]
+        return [] if not named or len(named) > 1 and len(owners) > 1 else named[0]
 
     steps = [
         ("user-name", of(stated, "user", "name"), ()),

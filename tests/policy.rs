@@ -686,9 +686,7 @@ mod oracle {
                 if named == 0 || named > 1 && organisations.len() > 1 {
                     return Vec::new();
                 }
-                let best = |at: &usize| leading[*at].iter().map(rank).min();
-                let filled = (0..pools.len()).filter(|at| !leading[*at].is_empty());
-                pools[filled.min_by_key(best).unwrap()].clone()
+                pools.into_iter().zip(leading).find(|(_, leading)| !leading.is_empty()).unwrap().0
             };
             // The sentence of the design, part by part.
             let pools = [
@@ -1069,7 +1067,7 @@ fn a_stated_name_comes_before_the_address_and_a_shown_one_after_the_user_prefix(
     check(owners, &[network, shown].join("\n"), "shop by user-name domain/12");
     let second = |owner: &str| format!("{owner} user shown2:www.other.example a");
     check(owners, &[network, &second("shop")].join("\n"), "shop by user-name domain/17");
-    check(owners, &[network, shown, &second("shop")].join("\n"), "shop by user-name domain/17");
+    check(owners, &[network, shown, &second("shop")].join("\n"), "shop by user-name domain/12");
     check(owners, &[network, shown, &second("school")].join("\n"), "isp by network-prefix 192.0.0.0/16");
     check(owners, &[shown, &second("school")].join("\n"), "unmatched");
     check("school isp shop!", &[network, prefix, stated].join("\n"), "school by user-prefix 192.0.2.0/24");

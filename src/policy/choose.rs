@@ -265,7 +265,7 @@ fn choose_on<O: Owners>(
     Chosen { outcome, rung: None, gave_way }
 }
 
-/// The contest that decides on a rung; none where nobody takes part, or the names that a system shows are of several owners.
+/// The contest that decides on a rung, of shown names that of the first that is registered; none where nobody takes part, or the names that a system shows are of several owners.
 fn contest_on<'c, O: Owners>(
     rung: Rung,
     evidence: Evidence<'c>,
@@ -275,17 +275,12 @@ fn contest_on<'c, O: Owners>(
 ) -> Option<Contest<'c, O>> {
     let contests = evidence.of(rung.list).map(|claims| Contest { claims, rung, day, owners, gave_way });
     let mut contests = contests.filter(|contest| !matches!(contest.leaders(), Leaders::None));
-    let mut best = contests.next()?;
-    for other in contests {
-        match (best.leaders(), other.leaders()) {
-            (Leaders::One(one), Leaders::One(other)) if one == other => {}
-            _ => return None,
-        }
-        if other.deciding().map(rank).min() < best.deciding().map(rank).min() {
-            best = other;
-        }
-    }
-    Some(best)
+    let first = contests.next()?;
+    let agrees = |other: Contest<'_, O>| match (first.leaders(), other.leaders()) {
+        (Leaders::One(one), Leaders::One(other)) => one == other,
+        _ => false,
+    };
+    contests.all(agrees).then_some(first)
 }
 
 /// Order among claims: most specific first, then source, then line.
