@@ -14,22 +14,24 @@
 //! the program uses are two types: the serde structs here are private, [`Config`] is checked.
 
 mod assessment;
+mod findings;
 
 pub use assessment::{read_classification, read_part, read_severity, read_standing};
+pub use findings::{BUILT_IN as FINDINGS, Findings};
 
 use crate::alert::{is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::net::{Asn, Prefix};
 use crate::pipeline::FeedFacts;
 use crate::policy::{
-    AGE_DAYS_MAX, Copies, Credibility, Exception, Fuse, FuseMode, LinkMode, Notify, Office, Permission,
-    Provenance, Reliability, Rulebook, SenderName, Senders, Severity, Tlp,
+    AGE_DAYS_MAX, Copies, Credibility, Exception, Fuse, FuseMode, Language, LinkMode, Notify, Office,
+    Permission, Provenance, Reliability, Rulebook, SenderName, Senders, Severity, Tlp,
 };
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
 use crate::spool::Sender;
 use crate::text::{says_nothing, show};
-use assessment::{WrittenRule, check_assessment};
+use assessment::{WrittenRule, check_assessment, one_of};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +76,8 @@ pub struct Config {
     pub copies: Copies,
     /// What is kept back, told, held and dropped.
     pub rulebook: Rulebook,
+    /// What is known of kinds of trouble.
+    pub findings: Findings,
     /// Limits on dumps.
     pub limits: Limits,
     /// How the daemon writes its log.
@@ -282,11 +286,22 @@ impl Config {
     /// Checks a text; `path` is for messages and for relative paths in it.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let invalid = |at, problem| ConfigError::Invalid { path: path.into(), at, problem };
-        let written: Written = toml::from_str(text).map_err(|error| {
+        let mut written: Written = toml::from_str(text).map_err(|error| {
             invalid(error.span().map(|span| line_and_column(text, span.start)), explain(error.message()))
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
-        written.check(base).map_err(|Wrong { keys, problem }| invalid(find_value(text, &keys), problem))
+        let own = std::mem::take(&mut written.findings);
+        let in_file = match &written.policy.findings {
+            Some(file) => findings::read_file(&base.join(file))?,
+            None => findings::Table::new(),
+        };
+        let checked = || {
+            let language = written.policy.language()?;
+            let findings = findings::build(findings::over(own, in_file), language)?;
+            Ok(Config { findings: Findings(Arc::new(findings)), ..written.check(base)? })
+        };
+        let wrong = |Wrong { keys, problem }| invalid(find_value(text, &keys), problem);
+        checked().map_err(wrong)
     }
 
     /// What is said about a feed.
@@ -364,6 +379,7 @@ struct Written {
     policy: WrittenPolicy,
     exceptions: Vec<WrittenException>,
     assessment: Vec<WrittenRule>,
+    findings: findings::Table,
     limits: WrittenLimits,
     log: WrittenLog,
     held: WrittenHeld,
@@ -435,6 +451,8 @@ struct WrittenPolicy {
     notify: Option<String>,
     link_mode: Option<String>,
     age_days_max: Option<u16>,
+    findings: Option<PathBuf>,
+    language: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -525,6 +543,7 @@ impl Written {
                 assessment: check_assessment(self.assessment).map_err(Wrong::at(&["assessment"]))?,
                 age_days_max,
             },
+            findings: Findings::default(),
             limits: Limits {
                 record_bytes_max: self.limits.record_bytes_max.unwrap_or(limits.record_bytes_max),
                 decompressed_bytes_max: self
@@ -585,6 +604,13 @@ impl WrittenException {
 }
 
 impl WrittenPolicy {
+    fn language(&self) -> Result<Language, Wrong> {
+        let read = |word| one_of("language", word, &Language::ALL, |it| it.as_str());
+        let language = self.language.as_deref().map(read).transpose();
+        let language = language.map_err(|problem| format!("[policy] {problem}"));
+        language.map(Option::unwrap_or_default).map_err(Wrong::at(&["policy", "language"]))
+    }
+
     fn check(&self) -> Result<Copies, String> {
         let notify = self.notify.as_deref().map(read_notify).transpose()?;
         let link_mode = self.link_mode.as_deref().map(read_link_mode).transpose()?;
@@ -956,6 +982,7 @@ impl Feed {
             permission: self.permission,
             classification: self.classification,
             severity: self.severity,
+            catalogue: Arc::clone(&config.findings.0),
         }
     }
 }

@@ -11,12 +11,15 @@ use dijkwacht::alert::{
 use dijkwacht::index::{Claim, ClaimKey, OwnerIx, Registered};
 use dijkwacht::moment::{Moment, TimeText, read_time};
 use dijkwacht::net::{Address, Asn, Prefix, Range};
-use dijkwacht::policy::{Assessed, Hold, Line, Provenance, Rule, SenderName, Tlp};
+use dijkwacht::policy::{
+    Assessed, Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, Rule, SenderName, Severity, Tlp,
+};
 use dijkwacht::register::{Constituency, Ground, Role};
 use dijkwacht::scan::{Finding, Kind, Side, Subject};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::process::Command;
+use std::sync::{Arc, LazyLock};
 
 fn moment(text: &str) -> Moment {
     match read_time(text.as_bytes(), None) {
@@ -29,6 +32,8 @@ fn address(text: &str) -> Subject {
     Subject::Address(Address::read(text.as_bytes()).unwrap())
 }
 
+static EMPTY: LazyLock<Arc<Catalogue>> = LazyLock::new(Arc::default);
+
 fn facts() -> RunFacts<'static> {
     RunFacts {
         feed: "shadowserver",
@@ -40,6 +45,7 @@ fn facts() -> RunFacts<'static> {
         provenance: Provenance::default(),
         classification: None,
         severity: None,
+        catalogue: &EMPTY,
         index_id: *b"\x01\x23\x45\x67\x89\xab\xcd\xef24 more that nobody sees",
     }
 }
@@ -104,6 +110,8 @@ fn write(
         &context,
         &Alert {
             finding,
+            entry: None,
+            redaction: Redaction::NONE,
             record: 12,
             line: &line,
             registered: registered(&line),
@@ -363,6 +371,8 @@ fn the_least_line_has_no_empty_values() {
         ground: Ground::OwnSystems,
         assessment: None,
         finding: &least,
+        entry: None,
+        redaction: Redaction::NONE,
         record: 1,
         line: &line("::/0"),
         registered: registered(&line("::/0")),
@@ -425,6 +435,8 @@ fn what_intelmq_refuses_is_under_extra() {
         ground: Ground::OwnSystems,
         assessment: None,
         finding: &odd,
+        entry: None,
+        redaction: Redaction::NONE,
         record: 1,
         line: &line,
         registered: registered(&line),
@@ -757,6 +769,8 @@ fn hostile_lines(count: usize, seed: u64, mut each: impl FnMut(&Finding<'_>, &[u
             ground: Ground::OwnSystems,
             assessment: None,
             finding: &finding,
+            entry: None,
+            redaction: Redaction::NONE,
             record: record as u64,
             line: &line,
             registered: registered(&line),
@@ -846,4 +860,114 @@ fn every_key_and_value_comes_back_from_intelmq() {
     println!("seed {seed}: {said}");
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains(&format!(" {count} alerts ")), "{said}");
+}
+
+/// A catalogue of one entry, which says all that one can say.
+fn catalogue() -> Arc<Catalogue> {
+    let mut catalogue = Catalogue::default();
+    let entry = Entry {
+        name: "open-rdp".to_owned(),
+        title: Some("Accessible RDP".to_owned()),
+        severity: Some(Severity::High),
+        classification: Some("weak-crypto".to_owned()),
+        part: None,
+        url: Some("https://example.nl/rdp".to_owned()),
+        text: Some("Wat er is.\n\nWhat there is.".to_owned()),
+    };
+    catalogue.add(entry, &["scan_rdp".to_owned(), "CVE-2019-0708".to_owned()]).unwrap();
+    Arc::new(catalogue)
+}
+
+/// The line of a finding of which that is known, as an object.
+fn known(facts: &RunFacts<'_>, finding: &Finding<'_>, redaction: Redaction) -> Map<String, Value> {
+    let catalogue = catalogue();
+    let context = Context::new(&RunFacts { catalogue: &catalogue, ..*facts });
+    let told = redaction.of(finding);
+    let ids = alert::ids(&context, &told, "school");
+    let (line, recipient) = (line("192.0.2.0/24"), recipient());
+    let mut out = Vec::new();
+    let alert = Alert {
+        finding: &told,
+        entry: context.entry(finding),
+        redaction,
+        record: 1,
+        line: &line,
+        registered: registered(&line),
+        member: None,
+        background: Background::default(),
+        ground: Ground::OwnSystems,
+        assessment: None,
+        hold: None,
+        recipient: &recipient,
+        ids: &ids,
+        also: None,
+    };
+    alert::write_line(&mut out, &context, &alert);
+    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+    serde_json::from_slice(&out).unwrap()
+}
+
+const OF_CATALOGUE: [&str; 7] = [
+    "extra.finding",
+    "extra.title",
+    "severity",
+    "classification.type",
+    "classification.taxonomy",
+    "event_description.text",
+    "event_description.url",
+];
+
+fn told_by(object: &Map<String, Value>) -> [Option<&str>; 7] {
+    OF_CATALOGUE.map(|key| object.get(key).and_then(Value::as_str))
+}
+
+#[test]
+fn what_neither_record_nor_feed_says_the_catalogue_does_and_ids_and_identifier_stay() {
+    let bare = Finding { identifier: Some("SCAN_rdp".into()), classification: Some("other"), ..finding() };
+    let of_feed = RunFacts { severity: Some("low"), ..facts() };
+    let line = known(&of_feed, &bare, Redaction::NONE);
+    let expected = [
+        "open-rdp",
+        "Accessible RDP",
+        "high",
+        "weak-crypto",
+        "vulnerable",
+        "Wat er is.\n\nWhat there is.",
+        "https://example.nl/rdp",
+    ];
+    assert_eq!(told_by(&line), expected.map(Some));
+    assert_eq!(line["classification.identifier"], "SCAN_rdp");
+    let without = object(&bare);
+    for id in ["extra.finding_id", "extra.alert_id"] {
+        assert_eq!(line[id], without[id]);
+    }
+    let full = Finding {
+        severity: Some("info".into()),
+        text: Some("own".into()),
+        url: Some("https://own.example/".into()),
+        ..bare
+    };
+    let feed = RunFacts { classification: Some("ddos"), ..of_feed };
+    let expected =
+        ["open-rdp", "Accessible RDP", "info", "ddos", "availability", "own", "https://own.example/"];
+    assert_eq!(told_by(&known(&feed, &full, Redaction::NONE)), expected.map(Some));
+}
+
+#[test]
+fn what_is_taken_out_comes_back_by_no_catalogue() {
+    let by_cve = Finding {
+        identifier: Some("what".into()),
+        cves: vec!["cve-2019-0708".into()],
+        text: Some("own".into()),
+        ..finding()
+    };
+    let redaction = |fields: &[Removable]| fields.iter().copied().collect::<Redaction>();
+    let line = known(&facts(), &by_cve, redaction(&[Removable::Text, Removable::Url]));
+    assert_eq!((line.get("event_description.text"), line.get("event_description.url")), (None, None));
+    assert_eq!(line["extra.finding"], "open-rdp");
+    // What led to the entry is not told: its name would tell it. How bad it is cannot be taken out.
+    let line = known(&facts(), &by_cve, redaction(&[Removable::Vulnerabilities]));
+    let expected = [None, None, Some("high"), Some("weak-crypto"), Some("vulnerable"), Some("own"), None];
+    assert_eq!(told_by(&line), expected);
+    assert!(!line.values().any(|value| value.to_string().to_lowercase().contains("rdp")), "{line:?}");
 }

@@ -182,6 +182,7 @@ mod tests {
             provenance: crate::policy::Provenance::default(),
             classification: None,
             severity: None,
+            catalogue: &std::sync::Arc::default(),
             index_id: [0; 32],
         })
     }

@@ -5,11 +5,14 @@ use super::id::{Ids, push_address, push_display, push_number, push_uuid};
 use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
-use crate::policy::{Hold, Line, Provenance, SenderName, Severity, Tlp};
+use crate::policy::{
+    Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, SenderName, Severity, Tlp,
+};
 use crate::register::{Constituency, Ground, Scope, SharedKind};
 use crate::scan::{Finding, Subject};
 use crate::text::{host_name, says_nothing};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Longest `event_description.text`, CVE or tag, in characters; a longer one ends in `…` there.
 pub const TEXT_CHARS_MAX: usize = 4_000;
@@ -35,8 +38,10 @@ pub struct RunFacts<'a> {
     pub provenance: Provenance,
     /// The feed's classification; replaces what the format says.
     pub classification: Option<&'a str>,
-    /// The feed's severity; for records without one.
+    /// The feed's severity; where neither the record nor the catalogue says one.
     pub severity: Option<&'a str>,
+    /// What is known of kinds of trouble.
+    pub catalogue: &'a Arc<Catalogue>,
     /// The index that was asked.
     pub index_id: [u8; 32],
 }
@@ -51,6 +56,7 @@ pub struct Context {
     provenance: Provenance,
     classification: Option<String>,
     severity: Option<String>,
+    catalogue: Arc<Catalogue>,
     /// `feed.name` and `feed.provider`
     feed_pairs: Vec<u8>,
     /// `time.source` of a record without a time
@@ -90,6 +96,7 @@ impl Context {
             provenance: facts.provenance,
             classification: facts.classification.map(str::to_owned),
             severity: facts.severity.map(str::to_owned),
+            catalogue: Arc::clone(facts.catalogue),
             feed_pairs,
             observed_pair,
             observation_pair,
@@ -97,9 +104,14 @@ impl Context {
         }
     }
 
-    /// How bad an alert says that a finding is: as the record says, else as its feed does.
-    pub fn severity(&self, finding: &Finding<'_>) -> Severity {
-        Severity::read(self.severity_text(finding))
+    /// What is known of a finding's kind of trouble.
+    pub fn entry(&self, finding: &Finding<'_>) -> Option<&Entry> {
+        self.catalogue.find(finding, &[])
+    }
+
+    /// How bad an alert says that a finding is: as the record says, else as the catalogue, else as the feed.
+    pub fn severity(&self, finding: &Finding<'_>, entry: Option<&Entry>) -> Severity {
+        Severity::read(self.severity_text(finding, entry))
     }
 
     /// How far a finding may go: the stricter of what its record and its feed say.
@@ -117,14 +129,24 @@ impl Context {
         &self.provenance
     }
 
-    /// The RSIT type that an alert bears.
-    pub fn classification<'f>(&'f self, finding: &Finding<'_>) -> &'f str {
-        self.classification.as_deref().or(finding.classification).unwrap_or(CLASSIFICATION_DEFAULT)
+    /// The RSIT type that an alert bears: as the feed says, else as the catalogue, else as the format.
+    pub fn classification<'f>(&'f self, finding: &Finding<'_>, entry: Option<&'f Entry>) -> &'f str {
+        let known = entry.and_then(|entry| entry.classification.as_deref());
+        self.classification.as_deref().or(known).or(finding.classification).unwrap_or(CLASSIFICATION_DEFAULT)
     }
 
-    fn severity_text<'f>(&'f self, finding: &'f Finding<'_>) -> &'f str {
+    /// What may be told of it: what only what is taken out leads to is not.
+    fn entry_told<'a>(&'a self, alert: &Alert<'a>) -> Option<&'a Entry> {
+        match alert.redaction.is_none() {
+            true => alert.entry,
+            false => self.entry(alert.finding).filter(|entry| alert.entry == Some(*entry)),
+        }
+    }
+
+    fn severity_text<'f>(&'f self, finding: &'f Finding<'_>, entry: Option<&Entry>) -> &'f str {
         let own = Some(text(&finding.severity)).filter(|severity| !says_nothing(severity));
-        own.or(self.severity.as_deref()).unwrap_or_default()
+        let known = || entry.and_then(|entry| entry.severity).map(Severity::as_str);
+        own.or_else(known).or(self.severity.as_deref()).unwrap_or_default()
     }
 
     pub(super) fn feed(&self) -> &str {
@@ -262,8 +284,12 @@ pub struct Background<'a> {
 /// What one alert says of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Alert<'a> {
-    /// What was found.
+    /// What was found, as far as it is told.
     pub finding: &'a Finding<'a>,
+    /// What is known of its kind of trouble.
+    pub entry: Option<&'a Entry>,
+    /// What is not told of it.
+    pub redaction: Redaction,
     /// The record's number in the dump, from 1.
     pub record: u64,
     /// Why this recipient.
@@ -385,12 +411,12 @@ fn is_address(text: &str) -> bool {
 /// What is wrong, and how bad.
 fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let finding = alert.finding;
-    let classification = context.classification(finding);
+    let classification = context.classification(finding, alert.entry);
     let taxonomy = gate::taxonomy(&classification.to_ascii_lowercase()).unwrap_or_default();
     put_extra(out, ",\"classification.taxonomy\":", taxonomy);
     put(out, &gate::CLASSIFICATION_TYPE, classification);
     put(out, &gate::CLASSIFICATION_IDENTIFIER, text(&finding.identifier));
-    put(out, &gate::SEVERITY, context.severity_text(finding));
+    put(out, &gate::SEVERITY, context.severity_text(finding, alert.entry));
     out.extend_from_slice(&alert.recipient.constituency_pair);
     let merged = alert.also.map_or(&[][..], |also| &also.cves);
     if !finding.cves.is_empty() || !merged.is_empty() {
@@ -398,8 +424,29 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
         let cves = own.chain(merged.iter().map(|cve| Cow::Borrowed(cve.as_str())));
         put(out, &gate::PRODUCT_VULNERABILITIES, &join(cves, ';'));
     }
-    put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(text(&finding.text)));
-    put(out, &gate::EVENT_DESCRIPTION_URL, text(&finding.url));
+    put_description(out, context, alert);
+}
+
+/// What the reader is told: the record's own words, else what is known of such trouble.
+fn put_description(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    let (finding, entry) = (alert.finding, context.entry_told(alert));
+    let own = |said: &'_ Option<Cow<'_, str>>| !says_nothing(text(said));
+    if own(&finding.text) {
+        put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(text(&finding.text)));
+    } else if !alert.redaction.takes(Removable::Text) {
+        let known = entry.and_then(|entry| entry.text.as_deref());
+        put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(known.unwrap_or_default()));
+    }
+    if own(&finding.url) {
+        put(out, &gate::EVENT_DESCRIPTION_URL, text(&finding.url));
+    } else if !alert.redaction.takes(Removable::Url) {
+        let known = entry.and_then(|entry| entry.url.as_deref());
+        put(out, &gate::EVENT_DESCRIPTION_URL, known.unwrap_or_default());
+    }
+    if let Some(entry) = entry {
+        put_extra(out, ",\"extra.finding\":", &entry.name);
+        put_extra(out, ",\"extra.title\":", entry.title.as_deref().unwrap_or_default());
+    }
 }
 
 /// What is ours.

@@ -725,6 +725,7 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
         severity: text("severity"),
         copies: configured.copies,
         fuse: Fuse::default(),
+        catalogue: configured.catalogue,
     }
 }
 

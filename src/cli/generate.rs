@@ -1,7 +1,7 @@
 //! `generate`: files that are made from the program itself.
 
 use crate::batch::Failure;
-use crate::config::EXAMPLE;
+use crate::config::{EXAMPLE, FINDINGS};
 use crate::metrics;
 use clap::Command;
 use std::io::{self, Write};
@@ -11,6 +11,8 @@ use std::io::{self, Write};
 pub(super) enum What {
     /// The configuration with every setting, its default and its consequence
     Config,
+    /// The catalogue of findings that is built in, to be translated or mended
+    Findings,
     /// The manual page, in roff: all commands and their options
     Man,
     /// Completions for a shell
@@ -30,6 +32,7 @@ pub(super) fn generate(
     let mut text = Vec::new();
     match what {
         What::Config => text.extend_from_slice(EXAMPLE.as_bytes()),
+        What::Findings => text.extend_from_slice(FINDINGS.as_bytes()),
         What::Man => manual(command, &mut text).map_err(Failure::Output)?,
         What::Grafana => text.extend_from_slice(metrics::dashboard().as_bytes()),
         What::PrometheusRules => text.extend_from_slice(metrics::RULES.as_bytes()),

@@ -146,7 +146,12 @@ impl WrittenRule {
 }
 
 /// The one that is called so.
-fn one_of<T: Copy>(key: &str, word: &str, all: &[T], name: impl Fn(T) -> &'static str) -> Result<T, String> {
+pub(super) fn one_of<T: Copy>(
+    key: &str,
+    word: &str,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<T, String> {
     all.iter().copied().find(|&it| name(it) == word).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|&it| name(it)).collect();
         let hint = nearest(word, names.iter().copied());

@@ -6,8 +6,8 @@ use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::policy::{
-    Asked, Assessed, Case, Copies, Decision, Evidence, Exception, Hold, InOffice, Inquiry, Line, NO_GROUND,
-    Recipients, Redaction, Removable, Rulebook, Terms, Tlp, decide, permit_telling,
+    Asked, Assessed, Case, Copies, Decision, Entry, Evidence, Exception, Hold, InOffice, Inquiry, Line,
+    NO_GROUND, Recipients, Redaction, Removable, Rulebook, Terms, Tlp, decide, permit_telling,
 };
 use crate::scan::{Finding, Subject};
 use crate::spool;
@@ -152,14 +152,15 @@ impl Decider<'_> {
     fn terms<'t>(&'t self, finding: &'t Finding<'_>) -> Terms<'t> {
         let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
         let age_seconds = self.run_time.unix_seconds() - seen.unix_seconds();
+        let entry = self.context.entry(finding);
         let inquiry = Inquiry {
             provenance: self.context.provenance(),
             tlp: self.context.tlp(finding),
-            classification: self.context.classification(finding),
+            classification: self.context.classification(finding, entry),
             identifier: finding.identifier.as_deref().unwrap_or_default(),
-            severity: self.context.severity(finding),
+            severity: self.context.severity(finding, entry),
             age_days: u32::try_from(age_seconds / (24 * 60 * 60)).unwrap_or(0),
-            part: finding.side,
+            part: entry.and_then(|entry| entry.part).unwrap_or(finding.side),
         };
         let is_tlp_unknown =
             self.context.provenance().is_tlp_unknown || Tlp::is_unknown(finding.tlp.as_deref());
@@ -294,6 +295,7 @@ impl Decider<'_> {
         out: &mut Vec<u8>,
         recipient: &Recipient,
         finding: &Finding<'_>,
+        entry: Option<&Entry>,
         ids: &Ids,
         record: u64,
         line: &Line,
@@ -303,11 +305,14 @@ impl Decider<'_> {
         let registered = self.index.registered(&line.claim);
         let member = line.member.map(|member| self.index.owner(member).id);
         let mut background = self.background(finding, line);
-        if self.redaction(line).takes(Removable::Assignment) {
+        let redaction = self.redaction(line);
+        if redaction.takes(Removable::Assignment) {
             background.assignment = None;
         }
         let alert = Alert {
             finding,
+            entry,
+            redaction,
             record,
             line,
             registered,

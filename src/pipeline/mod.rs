@@ -35,7 +35,7 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{Copies, Fuse, InOffice, Provenance, Rulebook};
+use crate::policy::{Catalogue, Copies, Fuse, InOffice, Provenance, Rulebook};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -111,6 +111,8 @@ pub struct FeedFacts {
     pub copies: Copies,
     /// How much of it is sent before a person looks.
     pub fuse: Fuse,
+    /// What is known of kinds of trouble.
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// How a dump's bytes are read. None of it changes a verdict.

@@ -121,7 +121,9 @@ impl Judge for FirstAlerts<'_> {
                     let (recipient, ids) = (self.decider.recipient(owner), self.decider.ids(finding, owner));
                     let record = chunk.records_before + number + 1;
                     let mut out = Vec::new();
-                    self.decider.write_line(&mut out, &recipient, finding, &ids, record, &line, hold, None);
+                    let entry = self.decider.context.entry(finding);
+                    self.decider
+                        .write_line(&mut out, &recipient, finding, entry, &ids, record, &line, hold, None);
                     self.lines.push(out);
                 }
                 if self.lines.len() >= PREVIEW_ALERTS {

@@ -13,7 +13,7 @@ use super::judge::Spill;
 use super::sort::{Match, Sorted};
 use super::wide::Wide;
 use crate::alert::{Ids, Merged, Recipient};
-use crate::policy::{Decision, Hold, Line, Severity};
+use crate::policy::{Decision, Entry, Hold, Line, Severity};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -162,7 +162,7 @@ impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
     }
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Renders the first of these matches, at least one alert; returns the pieces and how many matches they are of.
     fn render_part(self, matches: &[Match]) -> Result<(Vec<Piece>, usize), RunError> {
         let groups: Vec<&[Match]> = matches.chunk_by(|_, next| next.follows()).collect();
@@ -227,7 +227,10 @@ impl Work<'_> {
     }
 
     /// Decides a copied record once more; an error unless it comes to the same.
-    pub(super) fn decide_again<'r>(self, found: Match, record: &'r [u8]) -> Result<Again<'r>, RunError> {
+    pub(super) fn decide_again<'r>(self, found: Match, record: &'r [u8]) -> Result<Again<'r>, RunError>
+    where
+        'a: 'r,
+    {
         let Findings::Some(findings) = self.format.findings(record) else { return Err(RunError::Changed) };
         let finding =
             findings.into_iter().find(|finding| finding.part == found.part()).ok_or(RunError::Changed)?;
@@ -251,17 +254,20 @@ impl Work<'_> {
         if verdict != found.verdict() {
             return Err(RunError::Changed);
         }
+        let entry = self.decider.context.entry(&finding);
         let told = match self.decider.as_told(&finding, &line) {
             Cow::Borrowed(_) => None,
             Cow::Owned(told) => Some(told),
         };
-        Ok(Again { finding: told.unwrap_or(finding), line, hold })
+        Ok(Again { finding: told.unwrap_or(finding), entry, line, hold })
     }
 }
 
 /// What a match comes to when it is decided again.
 pub(super) struct Again<'r> {
+    /// As it is told.
     pub(super) finding: Finding<'r>,
+    entry: Option<&'r Entry>,
     line: Line,
     hold: Option<Hold>,
 }
@@ -294,10 +300,21 @@ impl Piece {
         record: u64,
         merged: Option<&Merged>,
     ) {
-        let Again { finding, line, hold } = again;
-        work.decider.write_line(&mut self.bytes, &self.recipient, finding, ids, record, line, *hold, merged);
+        let Again { finding, entry, line, hold } = again;
+        let decider = work.decider;
+        decider.write_line(
+            &mut self.bytes,
+            &self.recipient,
+            finding,
+            *entry,
+            ids,
+            record,
+            line,
+            *hold,
+            merged,
+        );
         self.lines += 1;
-        self.severities[work.decider.context.severity(finding) as usize] += 1;
+        self.severities[decider.context.severity(finding, *entry) as usize] += 1;
         self.reasons.extend(again.hold);
         self.count_identifier(again.finding.identifier.as_deref().unwrap_or_default());
     }

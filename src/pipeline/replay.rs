@@ -147,12 +147,13 @@ fn replayed(decider: &Decider<'_>, record: u64, finding: &Finding<'_>) -> Replay
         Decision::Hold(reason, _) => Some(*reason),
         _ => None,
     };
+    let entry = decider.context.entry(finding);
     let line = |line: &Line| {
         let owner = line.owner.0;
         let told = decider.as_told(finding, line);
         let (recipient, ids) = (decider.recipient(owner), decider.ids(&told, owner));
         let mut text = Vec::new();
-        decider.write_line(&mut text, &recipient, &told, &ids, record, line, hold, None);
+        decider.write_line(&mut text, &recipient, &told, entry, &ids, record, line, hold, None);
         ReplayedLine { line: *line, alert_id: ids.alert, text }
     };
     Replayed {

@@ -362,6 +362,7 @@ fn decider_of<'d, 'j: 'd>(
         provenance: facts.provenance,
         classification: facts.classification.as_deref(),
         severity: facts.severity.as_deref(),
+        catalogue: &facts.catalogue,
         index_id: index.id(),
     });
     let observed = job.observed.map(|(_, moment)| moment);

@@ -11,6 +11,7 @@
 //! operator keeps back. A [`Fuse`] judges a run as a whole.
 
 mod assess;
+mod catalogue;
 mod choose;
 mod copies;
 mod decide;
@@ -29,6 +30,7 @@ mod tlp;
 pub use assess::{
     ASSESSMENT_RULES_MAX, Assessment, AssessmentRule, Inquiry, NO_GROUND, Standing, Then, When,
 };
+pub use catalogue::{Ambiguous, Catalogue, Entry, Language, WORD_BYTES_MAX};
 pub use choose::{Evidence, Explanation, Outcome, Owners, Reason, choose, explain};
 pub use copies::{Copies, LinkMode, Notify};
 pub use decide::{Case, FUTURE_SECONDS_MAX, decide};

@@ -9,12 +9,15 @@
 //! ([`Finding::unknown_type`]): new types appear several times a year, and nobody should be told what nobody
 //! understands.
 //!
+//! A row has no text or page of its own, but the name of malware: what is true of all rows of a type stands in the catalogue of
+//! findings ([`report_types`]).
+//!
 //! Names: a few types are about a name (a compromised website, a malware URL, an account); elsewhere
 //! `hostname` is a reverse name unless `hostname_source` says `certificate` or `http`. Names in certificates are not
 //! taken: devices carry their maker's.
 
 use super::columns::{Chooser, Delimited, Roles, Row, Rows, Table};
-use super::shadowserver_types::{ReportType, SubjectColumn};
+use super::shadowserver_types::{REPORT_TYPES, ReportType, SubjectColumn};
 use super::{Field, Finding, Format, FormatError, FormatOptions, FormatSpec, Head, Kind, Side, Skip, Take};
 use std::borrow::Cow;
 
@@ -51,6 +54,32 @@ fn is_type_like(name: &str) -> bool {
 /// Whether this is a report type that the table knows.
 pub fn is_report_type(name: &str) -> bool {
     ReportType::find(name).is_some()
+}
+
+/// What the producer says of a report type.
+#[derive(Clone, Debug)]
+pub struct ReportFacts {
+    /// Its name in file names; the identifier of its rows.
+    pub name: &'static str,
+    /// What it reports, in words.
+    pub title: &'static str,
+    /// The page about it.
+    pub url: Option<String>,
+    /// Where the row says none.
+    pub severity: Option<&'static str>,
+    /// Which part the subject plays.
+    pub side: Side,
+}
+
+/// All report types that the table knows.
+pub fn report_types() -> impl Iterator<Item = ReportFacts> {
+    REPORT_TYPES.iter().map(|report| ReportFacts {
+        name: report.name,
+        title: report.title,
+        url: report.url(),
+        severity: Some(report.severity).filter(|severity| !severity.is_empty()),
+        side: report.side(),
+    })
 }
 
 fn open(head: &Head<'_>, options: &FormatOptions) -> Result<Box<dyn Format>, FormatError> {
@@ -176,12 +205,10 @@ impl Rows for Shadowserver {
             severity: filled(report.severity),
             transport: filled(report.transport),
             application: filled(report.application),
-            text: Some(match row.text(self.infection) {
-                _ if is_webshell => Cow::Borrowed("Web Shell on Exchange Server"),
-                Some(infection) => Cow::Owned(format!("{}: {infection}", report.title)),
-                None => Cow::Borrowed(report.title),
-            }),
-            url: report.url().map(Cow::Owned),
+            text: match row.text(self.infection) {
+                _ if is_webshell => Some(Cow::Borrowed("Web Shell on Exchange Server")),
+                infection => infection.map(|infection| Cow::Owned(format!("{}: {infection}", report.title))),
+            },
             ..Finding::new(0, kind, side)
         })
     }
@@ -277,8 +304,8 @@ mod tests {
                 (Some("a.example"), None)
             );
             assert_eq!(f.application.as_deref(), Some("rdp"));
-            assert_eq!(f.text.as_deref(), Some("Accessible RDP"));
-            assert!(f.url.as_deref().unwrap().starts_with("https://www.shadowserver.org/"));
+            // What is true of every row of its type, the catalogue says.
+            assert_eq!((f.text.as_deref(), f.url.as_deref()), (None, None));
         });
         let certain = text.replace("ptr", "certificate");
         with_finding(&certain, &options("scan_rdp"), |f| {
