@@ -14,15 +14,17 @@
 //! the program uses are two types: the serde structs here are private, [`Config`] is checked.
 
 mod assessment;
+mod dump_report;
 mod findings;
 
 pub use assessment::{read_classification, read_part, read_severity, read_standing};
+pub use dump_report::{DumpReport, REPORT_BYTES_MAX};
 pub use findings::{BUILT_IN as FINDINGS, Findings};
 
 use crate::alert::{is_classification, is_severity};
 use crate::moment::{Day, TimeStyle};
 use crate::net::{Asn, Prefix};
-use crate::pipeline::FeedFacts;
+use crate::pipeline::{FeedFacts, SourceReport};
 use crate::policy::{
     AGE_DAYS_MAX, Copies, Credibility, Exception, Fuse, FuseMode, Language, LinkMode, Notify, Office,
     Permission, Provenance, Reliability, Rulebook, SenderName, Senders, Severity, Tlp,
@@ -78,6 +80,8 @@ pub struct Config {
     pub rulebook: Rulebook,
     /// What is known of kinds of trouble.
     pub findings: Findings,
+    /// In which language readers are told what is wrong.
+    pub language: Language,
     /// Limits on dumps.
     pub limits: Limits,
     /// How the daemon writes its log.
@@ -215,6 +219,8 @@ pub struct Feed {
     pub link_mode: Option<LinkMode>,
     /// How much of it is sent before a person looks.
     pub fuse: Fuse,
+    /// What the report beside the dump at hand says, if it has one.
+    pub report: Option<Arc<SourceReport>>,
 }
 
 /// Limits on what is read.
@@ -298,7 +304,7 @@ impl Config {
         let checked = || {
             let language = written.policy.language()?;
             let findings = findings::build(findings::over(own, in_file), language)?;
-            Ok(Config { findings: Findings(Arc::new(findings)), ..written.check(base)? })
+            Ok(Config { findings: Findings(Arc::new(findings)), language, ..written.check(base)? })
         };
         let wrong = |Wrong { keys, problem }| invalid(find_value(text, &keys), problem);
         checked().map_err(wrong)
@@ -544,6 +550,7 @@ impl Written {
                 age_days_max,
             },
             findings: Findings::default(),
+            language: Language::default(),
             limits: Limits {
                 record_bytes_max: self.limits.record_bytes_max.unwrap_or(limits.record_bytes_max),
                 decompressed_bytes_max: self
@@ -731,6 +738,7 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
             owners_max: written.owners_max,
             growth_max: written.growth_max.map(read_growth).transpose().map_err(of(&["growth_max"]))?,
         },
+        report: None,
     })
 }
 
@@ -983,6 +991,7 @@ impl Feed {
             classification: self.classification,
             severity: self.severity,
             catalogue: Arc::clone(&config.findings.0),
+            report: self.report,
         }
     }
 }

@@ -46,6 +46,7 @@ fn facts() -> RunFacts<'static> {
         classification: None,
         severity: None,
         catalogue: &EMPTY,
+        report: None,
         index_id: *b"\x01\x23\x45\x67\x89\xab\xcd\xef24 more that nobody sees",
     }
 }

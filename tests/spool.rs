@@ -47,6 +47,7 @@ impl Run<'_> {
             index: "ab".repeat(32),
             run_time: "2026-11-22T01:02:03+00:00".into(),
             options: BTreeMap::from([("take".to_owned(), "exposed".into())]),
+            report: BTreeMap::new(),
             counts: serde_json::json!({"records": 7}),
         }
     }

@@ -43,6 +43,7 @@ fn facts(content: &str) -> RunFacts {
         index: "00".repeat(32),
         run_time: "2026-11-22T00:00:00+00:00".into(),
         options: BTreeMap::new(),
+        report: BTreeMap::new(),
         counts: serde_json::json!({"records": 1}),
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             classification: None,
             severity: None,
             catalogue: &std::sync::Arc::default(),
+            report: None,
             index_id: [0; 32],
         })
     }

@@ -19,6 +19,21 @@ pub const TEXT_CHARS_MAX: usize = 4_000;
 /// Most CVEs, and most tags, of one alert; after them stands `…`.
 pub const LIST_ITEMS_MAX: usize = 1_000;
 
+/// What a report beside a dump tells recipients. Who reported it is not in it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ReportWords {
+    /// A line that says what is wrong.
+    pub title: Option<String>,
+    /// What is wrong and what to do.
+    pub text: Option<String>,
+    /// A page about it.
+    pub url: Option<String>,
+    /// Numbers that all its findings have.
+    pub cves: Vec<String>,
+    /// Where the record has none.
+    pub severity: Option<String>,
+}
+
 /// What every alert of a run says.
 #[derive(Clone, Copy, Debug)]
 pub struct RunFacts<'a> {
@@ -42,6 +57,8 @@ pub struct RunFacts<'a> {
     pub severity: Option<&'a str>,
     /// What is known of kinds of trouble.
     pub catalogue: &'a Arc<Catalogue>,
+    /// What the report beside the dump says, if it has one.
+    pub report: Option<&'a Arc<ReportWords>>,
     /// The index that was asked.
     pub index_id: [u8; 32],
 }
@@ -57,6 +74,7 @@ pub struct Context {
     classification: Option<String>,
     severity: Option<String>,
     catalogue: Arc<Catalogue>,
+    report: Arc<ReportWords>,
     /// `feed.name` and `feed.provider`
     feed_pairs: Vec<u8>,
     /// `time.source` of a record without a time
@@ -97,6 +115,7 @@ impl Context {
             classification: facts.classification.map(str::to_owned),
             severity: facts.severity.map(str::to_owned),
             catalogue: Arc::clone(facts.catalogue),
+            report: facts.report.cloned().unwrap_or_default(),
             feed_pairs,
             observed_pair,
             observation_pair,
@@ -106,10 +125,10 @@ impl Context {
 
     /// What is known of a finding's kind of trouble.
     pub fn entry(&self, finding: &Finding<'_>) -> Option<&Entry> {
-        self.catalogue.find(finding, &[])
+        self.catalogue.find(finding, &self.report.cves)
     }
 
-    /// How bad an alert says that a finding is: as the record says, else as the catalogue, else as the feed.
+    /// How bad an alert says that a finding is: as the record says, else its report, else the catalogue, else the feed.
     pub fn severity(&self, finding: &Finding<'_>, entry: Option<&Entry>) -> Severity {
         Severity::read(self.severity_text(finding, entry))
     }
@@ -129,7 +148,7 @@ impl Context {
         &self.provenance
     }
 
-    /// The RSIT type that an alert bears: as the feed says, else as the catalogue, else as the format.
+    /// The RSIT type that an alert bears: as report or feed say, else the catalogue, else the format.
     pub fn classification<'f>(&'f self, finding: &Finding<'_>, entry: Option<&'f Entry>) -> &'f str {
         let known = entry.and_then(|entry| entry.classification.as_deref());
         self.classification.as_deref().or(known).or(finding.classification).unwrap_or(CLASSIFICATION_DEFAULT)
@@ -146,7 +165,10 @@ impl Context {
     fn severity_text<'f>(&'f self, finding: &'f Finding<'_>, entry: Option<&Entry>) -> &'f str {
         let own = Some(text(&finding.severity)).filter(|severity| !says_nothing(severity));
         let known = || entry.and_then(|entry| entry.severity).map(Severity::as_str);
-        own.or_else(known).or(self.severity.as_deref()).unwrap_or_default()
+        own.or(self.report.severity.as_deref())
+            .or_else(known)
+            .or(self.severity.as_deref())
+            .unwrap_or_default()
     }
 
     pub(super) fn feed(&self) -> &str {
@@ -419,34 +441,36 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     put(out, &gate::SEVERITY, context.severity_text(finding, alert.entry));
     out.extend_from_slice(&alert.recipient.constituency_pair);
     let merged = alert.also.map_or(&[][..], |also| &also.cves);
-    if !finding.cves.is_empty() || !merged.is_empty() {
+    let is_taken = alert.redaction.takes(Removable::Vulnerabilities);
+    let of_report = if is_taken { &[][..] } else { &context.report.cves };
+    if !finding.cves.is_empty() || !merged.is_empty() || !of_report.is_empty() {
         let own = finding.cves.iter().map(|cve| Cow::Owned(cve.to_lowercase()));
-        let cves = own.chain(merged.iter().map(|cve| Cow::Borrowed(cve.as_str())));
+        let own = own.chain(merged.iter().map(|cve| Cow::Borrowed(cve.as_str())));
+        let cves = own.chain(of_report.iter().map(|cve| Cow::Owned(cve.to_lowercase())));
         put(out, &gate::PRODUCT_VULNERABILITIES, &join(cves, ';'));
     }
     put_description(out, context, alert);
 }
 
-/// What the reader is told: the record's own words, else what is known of such trouble.
+/// What the reader is told: the record's own words, else those of its report, else what is known of such trouble.
 fn put_description(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
-    let (finding, entry) = (alert.finding, context.entry_told(alert));
-    let own = |said: &'_ Option<Cow<'_, str>>| !says_nothing(text(said));
-    if own(&finding.text) {
-        put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(text(&finding.text)));
-    } else if !alert.redaction.takes(Removable::Text) {
-        let known = entry.and_then(|entry| entry.text.as_deref());
-        put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(known.unwrap_or_default()));
-    }
-    if own(&finding.url) {
-        put(out, &gate::EVENT_DESCRIPTION_URL, text(&finding.url));
-    } else if !alert.redaction.takes(Removable::Url) {
-        let known = entry.and_then(|entry| entry.url.as_deref());
-        put(out, &gate::EVENT_DESCRIPTION_URL, known.unwrap_or_default());
-    }
-    if let Some(entry) = entry {
-        put_extra(out, ",\"extra.finding\":", &entry.name);
-        put_extra(out, ",\"extra.title\":", entry.title.as_deref().unwrap_or_default());
-    }
+    let (finding, report, entry) = (alert.finding, &*context.report, context.entry_told(alert));
+    // What is taken out of the record does not come back from elsewhere.
+    let is_told = |field| !alert.redaction.takes(field);
+    let text_known = report.text.as_deref().or_else(|| entry?.text.as_deref());
+    let text_known = text_known.filter(|_| is_told(Removable::Text));
+    let url_known = report.url.as_deref().or_else(|| entry?.url.as_deref());
+    let url_known = url_known.filter(|_| is_told(Removable::Url));
+    let title = report.title.as_deref().or_else(|| entry?.title.as_deref());
+    put(out, &gate::EVENT_DESCRIPTION_TEXT, &shorten(first(text(&finding.text), text_known)));
+    put(out, &gate::EVENT_DESCRIPTION_URL, first(text(&finding.url), url_known));
+    put_extra(out, ",\"extra.finding\":", entry.map_or("", |entry| &entry.name));
+    put_extra(out, ",\"extra.title\":", &shorten(title.unwrap_or_default()));
+}
+
+/// A text that says something, else the other.
+fn first<'t>(own: &'t str, other: Option<&'t str>) -> &'t str {
+    if says_nothing(own) { other.unwrap_or_default() } else { own }
 }
 
 /// What is ours.

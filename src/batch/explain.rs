@@ -10,7 +10,7 @@ use super::lookup::{Covering, covering};
 use super::output::{note, print_json, print_lines};
 use super::setup::{ReadingWords, Setup, facts_of, read_time, run_time};
 use crate::alert::Told;
-use crate::config::Config;
+use crate::config::{Config, DumpReport};
 use crate::index::{Claim, Index, find_kept};
 use crate::matcher::CHUNK_BYTES;
 use crate::moment::{Day, Moment};
@@ -169,7 +169,7 @@ fn explain_stdin(request: &ExplainRequest, config: &Config) -> Result<u8, Failur
     let index = request.setup.load_index(config)?;
     let senders = config.senders.in_office(run_time.day());
     let input = Input::Stdin;
-    let feeds = |name: &str| facts_of(name, &request.reading, config);
+    let feeds = |name: &str| facts_of(name, &request.reading, config, None);
     let desk = Desk { index: &index, senders: &senders, rulebook: &config.rulebook, run_time };
     let job = desk.job(&input, "-", request.reading.feed.as_deref(), &feeds, None, config);
     let replays = replay_head(&job.job(), RECORDS_MAX).map_err(Failure::Run)?;
@@ -699,6 +699,8 @@ fn namesakes(directory: &Path, name: &str) -> Vec<PathBuf> {
 fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
     let text = |key: &str| manifest.options.get(key).and_then(Value::as_str).map(str::to_owned);
     let configured = config.feed(manifest.feed.as_str()).facts(config);
+    let has_report = !manifest.report.is_empty();
+    let report = has_report.then(|| DumpReport::of_manifest(&manifest.report, config.language)).flatten();
     let mut options = configured.options.clone();
     options.identifier = text("identifier");
     options.finding = manifest.options.get("finding").and_then(Value::as_bool).unwrap_or_default();
@@ -726,19 +728,25 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
         copies: configured.copies,
         fuse: Fuse::default(),
         catalogue: configured.catalogue,
+        report: report.map(|report| report.source),
     }
 }
 
 /// How good its source was, and what could be done with what it said.
 fn provenance_of_manifest(manifest: &Manifest) -> Provenance {
     let text = |key: &str| manifest.options.get(key).and_then(Value::as_str);
+    let of_report = |key: &str| manifest.report.get(key).and_then(Value::as_str);
     let figure = manifest.options.get("credibility").and_then(Value::as_u64);
     Provenance {
         reliability: text("reliability").and_then(Reliability::read),
         credibility: figure.and_then(|figure| Credibility::new(u8::try_from(figure).ok()?)),
         tlp: text("tlp").and_then(Tlp::read),
-        is_tlp_unknown: false,
+        is_tlp_unknown: of_report("tlp").is_some_and(|label| Tlp::is_unknown(Some(label))),
         notice_tlp: text("notice_tlp").and_then(Tlp::read),
-        permission: if text("permission").is_some() { Permission::OfFeed } else { Permission::None },
+        permission: match (of_report("permission"), text("permission")) {
+            (Some(_), _) => Permission::OfReport,
+            (None, Some(_)) => Permission::OfFeed,
+            (None, None) => Permission::None,
+        },
     }
 }

@@ -170,7 +170,7 @@ pub(super) fn run_code(error: &RunError) -> u8 {
             SourceErrorKind::Io => 74,
         },
         RunError::Format(DetectError::Unknown { .. }) | RunError::Name(_) => 64,
-        RunError::Format(_) | RunError::Limit { .. } => 65,
+        RunError::Format(_) | RunError::Report(_) | RunError::Limit { .. } => 65,
         RunError::Spool(error) => spool_code(error),
         RunError::Scratch(error) | RunError::Output(error) => io_code(error, 74),
         RunError::Changed => 75,

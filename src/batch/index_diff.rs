@@ -2,13 +2,14 @@
 
 use super::failure::{Failure, run_code};
 use super::output::{note, print_lines};
-use super::setup::{ReadingWords, Setup, facts_of, run_time};
-use crate::config::{Config, Feed};
+use super::setup::{ReadingWords, Setup, facts_of, observed_of, report_on, run_time};
+use crate::config::{Config, DumpReport, Feed};
 use crate::index::{ChangeKind, Coverage, Difference, Index, OwnerIx};
 use crate::matcher::CHUNK_BYTES;
 use crate::moment::Moment;
 use crate::pipeline::{
-    Correcting, Destination, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, RunReport, State, run_correction,
+    Correcting, Destination, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, RunReport, State, refuse,
+    run_correction,
 };
 use crate::policy::{Fuse, Impact, Space};
 use crate::scan::{Input, Io};
@@ -81,14 +82,21 @@ impl Desk<'_> {
     /// Matches a dump with the new index, as a correction of what the old one gave; nothing is published.
     fn compare(&self, dump: &Path) -> RunReport {
         let name = dump.to_string_lossy();
+        let report = match report_on(dump, None, self.config) {
+            Ok(report) => report,
+            Err(error) => {
+                note(format_args!("error: {}: {error}", show(name.as_bytes(), 256)));
+                return refuse(&name, self.request.reading.feed.as_deref(), error);
+            }
+        };
         let senders = self.config.senders.in_office(self.run_time.day());
         let job = Job {
             input: &Input::of_argument(dump.as_os_str()),
             name: &name,
             feed: self.request.reading.feed.as_deref(),
-            feeds: &|name| self.facts(name),
+            feeds: &|name| self.facts(name, report.as_ref()),
             run_time: self.run_time,
-            observed: None,
+            observed: observed_of(None, report.as_ref()),
             label: None,
             senders: &senders,
             rulebook: &self.config.rulebook,
@@ -118,8 +126,8 @@ impl Desk<'_> {
 
     /// Where nobody says what is wrong, something is: whom it is told does not depend on it, and held it would tell nothing. Nor
     /// does it depend on the fuse.
-    fn facts(&self, feed: &str) -> FeedFacts {
-        let mut facts = facts_of(feed, &self.request.reading, self.config);
+    fn facts(&self, feed: &str, report: Option<&DumpReport>) -> FeedFacts {
+        let mut facts = facts_of(feed, &self.request.reading, self.config, report);
         facts.options.identifier.get_or_insert_with(|| "index-diff".to_owned());
         facts.fuse = Fuse::default();
         facts

@@ -5,18 +5,18 @@ use super::held::{owner_by_id, read_word};
 use super::metrics_file::MetricsFile;
 use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
 use super::setup::{self, ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
-use crate::config::{Config, Feed};
+use crate::config::{Config, DumpReport, Feed};
 use crate::index::Index;
 use crate::matcher::CHUNK_BYTES;
 use crate::metrics::Stopwatch;
 use crate::moment::Moment;
 use crate::pipeline::{
     Correcting, Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RecipientCount, RunError, RunReport, State,
-    Summary, run, run_correction,
+    Summary, refuse, run, run_correction,
 };
 use crate::policy::InOffice;
 use crate::scan::{Input, Io};
-use crate::spool::{Label, Spool};
+use crate::spool::{Label, Spool, report_name};
 use crate::text::show;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -31,6 +31,8 @@ pub struct MatchRequest {
     pub setup: Setup,
     /// What is said about the dumps.
     pub reading: ReadingWords,
+    /// `--report`.
+    pub report: Option<PathBuf>,
     /// `--observed`.
     pub observed: Option<String>,
     /// `--run-time`.
@@ -96,7 +98,8 @@ enum Sink {
 /// Processes the dumps one after the other, each a run of its own; one that fails does not stop the next.
 ///
 /// The metrics file is written whatever came of it: that a batch failed is what it is for.
-pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
+pub fn match_dumps(mut request: MatchRequest) -> Result<u8, Failure> {
+    leave_out_reports(&mut request.dumps);
     keep_inputs(&request)?;
     let metrics = request.metrics_file.as_deref().map(MetricsFile::begin).transpose()?;
     let outcome = match_all(&request, metrics.as_ref());
@@ -104,6 +107,12 @@ pub fn match_dumps(request: MatchRequest) -> Result<u8, Failure> {
         Some(metrics) => metrics.end(outcome),
         None => outcome,
     }
+}
+
+/// `match dumps/*` names reports too: what stands beside a dump that is named is its report.
+fn leave_out_reports(dumps: &mut Vec<PathBuf>) {
+    let reports: Vec<PathBuf> = dumps.iter().map(|dump| report_name(dump.as_os_str()).into()).collect();
+    dumps.retain(|dump| !reports.contains(dump));
 }
 
 fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8, Failure> {
@@ -199,6 +208,13 @@ fn check(request: &MatchRequest) -> Result<(), Failure> {
     if let Some(label) = &request.label {
         Label::read(label).map_err(|error| Failure::Usage(format!("--label: {error}")))?;
     }
+    if let Some(report) = &request.report {
+        if request.dumps.len() > 1 {
+            let problem = "--report is about one dump (of several, each has its own beside it: FILE.toml)";
+            return Err(Failure::Usage(problem.to_owned()));
+        }
+        report.metadata().map_err(|error| Failure::file(report, Wanted::Read, error))?;
+    }
     if request.rejects.as_deref() == Some(Path::new("-")) {
         return Err(Failure::Usage("rejects are written to a file: name one with --rejects".to_owned()));
     }
@@ -246,7 +262,10 @@ fn keep_inputs(request: &MatchRequest) -> Result<(), Failure> {
         .map(PathBuf::as_path)
         .collect();
     let setup = &request.setup;
+    let beside: Vec<PathBuf> =
+        request.dumps.iter().map(|dump| report_name(dump.as_os_str()).into()).collect();
     let inputs = request.dumps.iter().chain(&setup.registers).chain(&setup.index).chain(&setup.config);
+    let inputs = inputs.chain(&request.report).chain(&beside);
     setup::keep_inputs(&outputs, &inputs.map(PathBuf::as_path).collect::<Vec<_>>())
 }
 
@@ -287,9 +306,29 @@ fn create_rejects(path: &Path) -> Result<BufWriter<File>, Failure> {
 }
 
 impl Call<'_> {
+    /// A dump whose report cannot be used is not begun.
     fn process(
         &self,
         dump: &Path,
+        sink: &mut Sink,
+        rejects: Option<&mut (dyn Write + Send + Sync)>,
+    ) -> RunReport {
+        match setup::report_on(dump, self.request.report.as_deref(), self.config) {
+            Ok(report) => self.run(dump, report.as_ref(), sink, rejects),
+            Err(error) => {
+                let refused = refuse(&dump.to_string_lossy(), self.request.reading.feed.as_deref(), error);
+                if let Some(metrics) = self.metrics {
+                    metrics.run_ended(&refused, &Stopwatch::default().stop());
+                }
+                refused
+            }
+        }
+    }
+
+    fn run(
+        &self,
+        dump: &Path,
+        report: Option<&DumpReport>,
         sink: &mut Sink,
         rejects: Option<&mut (dyn Write + Send + Sync)>,
     ) -> RunReport {
@@ -302,9 +341,9 @@ impl Call<'_> {
             input: &input,
             name: &name,
             feed: self.request.reading.feed.as_deref(),
-            feeds: &|name| facts_of(name, &self.request.reading, self.config),
+            feeds: &|name| facts_of(name, &self.request.reading, self.config, report),
             run_time: self.run_time,
-            observed: self.observed,
+            observed: setup::observed_of(self.observed, report),
             label: self.request.label.as_deref(),
             senders: &self.senders,
             rulebook: &self.config.rulebook,

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::output::{note, print_lines};
-use super::setup::{ReadingWords, Setup, facts_of, run_time};
+use super::setup::{ReadingWords, Setup, facts_of, observed_of, report_on, run_time};
 use crate::config::Feed;
 use crate::index::Index;
 use crate::matcher::CHUNK_BYTES;
@@ -19,6 +19,8 @@ pub struct PreviewRequest {
     pub setup: Setup,
     /// What is said about the dump.
     pub reading: ReadingWords,
+    /// `--report`.
+    pub report: Option<PathBuf>,
     /// `--run-time`.
     pub run_time: Option<String>,
     /// The dump.
@@ -39,14 +41,15 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
         }
         Err(failure) => return Err(failure),
     };
+    let report = report_on(&request.dump, request.report.as_deref(), &config).map_err(Failure::Run)?;
     let senders = config.senders.in_office(run_time.day());
     let job = Job {
         input: &Input::of_argument(request.dump.as_os_str()),
         name: &request.dump.to_string_lossy(),
         feed: request.reading.feed.as_deref(),
-        feeds: &|name| facts_of(name, &request.reading, &config),
+        feeds: &|name| facts_of(name, &request.reading, &config, report.as_ref()),
         run_time,
-        observed: None,
+        observed: observed_of(None, report.as_ref()),
         label: None,
         senders: &senders,
         rulebook: &config.rulebook,

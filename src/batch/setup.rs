@@ -3,15 +3,16 @@
 use super::failure::Failure;
 use super::output::{ProgressLine, note};
 use crate::config::{
-    Config, DEFAULT_PATH, Feed, is_feed_name, read_assignment, read_encoding, read_format, read_identifier,
+    Config, DEFAULT_PATH, DumpReport, Feed, is_feed_name, read_assignment, read_encoding, read_format,
+    read_identifier,
 };
 use crate::index::Index;
 use crate::moment::{Day, Moment};
-use crate::pipeline::FeedFacts;
+use crate::pipeline::{FeedFacts, RunError};
 use crate::policy::Exception;
 use crate::register::{Progress, ReadOptions, Register, RegisterError, Report, lint};
 use crate::scan::{Encoding, FormatOptions};
-use crate::spool::{Spool, SpoolOptions, check_groups, check_writable};
+use crate::spool::{Spool, SpoolOptions, check_groups, check_writable, report_name};
 use crate::text::show;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -232,12 +233,42 @@ pub(super) fn open_spool(spool: Option<&Path>, config: &Config) -> Result<Option
     Spool::open(path, &options).map(Some).map_err(Failure::Spool)
 }
 
-/// What is said about a feed: the command line over the configuration.
-pub(super) fn facts_of(name: &str, reading: &ReadingWords, config: &Config) -> FeedFacts {
+/// What is said about a feed: the command line over the dump's report over the configuration.
+pub(super) fn facts_of(
+    name: &str,
+    reading: &ReadingWords,
+    config: &Config,
+    report: Option<&DumpReport>,
+) -> FeedFacts {
     let feed = config.feed(name);
+    let feed = report.map_or(feed.clone(), |report| report.over(feed));
     let words = reading.over(&feed, config).expect("the words were checked before");
     let Words { format, encoding, password_file, options } = words;
     FeedFacts { format, encoding, password_file, options, ..feed.facts(config) }
+}
+
+/// The report on a dump: as it is named, else FILE.toml beside FILE, if it is there.
+pub(super) fn report_on(
+    dump: &Path,
+    named: Option<&Path>,
+    config: &Config,
+) -> Result<Option<DumpReport>, RunError> {
+    let beside = report_name(dump.as_os_str());
+    let is_there = dump.as_os_str() != "-" && Path::new(&beside).is_file();
+    match named.or(is_there.then_some(Path::new(&beside))) {
+        Some(path) => DumpReport::read(path, config.language)
+            .map(Some)
+            .map_err(|error| RunError::Report(error.to_string())),
+        None => Ok(None),
+    }
+}
+
+/// When records without a time were observed: the command line over the dump's report.
+pub(super) fn observed_of<'o>(
+    option: Option<(&'o str, Moment)>,
+    report: Option<&'o DumpReport>,
+) -> Option<(&'o str, Moment)> {
+    option.or_else(|| report?.observed.as_ref().map(|(text, moment)| (text.as_str(), *moment)))
 }
 
 /// Refuses to write over what is read: the same file, by whatever name.

@@ -147,6 +147,11 @@ struct MatchArgs {
     /// What is wrong with every host in the dump (such as open-rdp); without one, matches of plain scans are held
     #[arg(long, value_name = "NAME")]
     identifier: Option<String>,
+    /// What is known of this one dump: where it comes from, its label, permission, and words for the reader
+    ///
+    /// Default: FILE.toml beside FILE, if it is there. It goes over the feed's settings; options go over it.
+    #[arg(long, value_name = "FILE.toml")]
+    report: Option<PathBuf>,
     /// When the hosts were seen, for records without a time (RFC 3339 or a day)
     #[arg(long, value_name = "TIME")]
     observed: Option<String>,
@@ -384,6 +389,9 @@ struct PreviewArgs {
     encoding: Option<String>,
     #[command(flatten)]
     opening: OpeningArgs,
+    /// What is known of this one dump; default: FILE.toml beside FILE, if it is there
+    #[arg(long, value_name = "FILE.toml")]
+    report: Option<PathBuf>,
     /// The moment that counts as now
     #[arg(long, value_name = "TIME")]
     run_time: Option<String>,
@@ -710,6 +718,7 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
     batch::match_dumps(batch::MatchRequest {
         setup: setup(args.config, args.register),
         reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding, args.opening),
+        report: args.report,
         observed: args.observed,
         run_time: args.run_time,
         label: args.label,
@@ -790,6 +799,7 @@ fn run_preview(args: PreviewArgs) -> Result<u8, Failure> {
     batch::preview(batch::PreviewRequest {
         setup: setup(args.config, args.register),
         reading: reading(args.feed, args.format, args.map, args.identifier, args.encoding, args.opening),
+        report: args.report,
         run_time: args.run_time,
         dump: args.dump,
     })

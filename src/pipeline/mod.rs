@@ -21,6 +21,7 @@ mod report;
 mod residual;
 mod run;
 mod sort;
+mod source_report;
 mod wide;
 
 pub use correct::Correcting;
@@ -30,8 +31,9 @@ pub use replay::{Replay, Replayed, ReplayedLine, replay_head, replay_record};
 pub use report::{
     Books, BySeverity, CountBy, RecipientCount, RejectedAt, RunReport, State, Summary, Total, Unbalanced,
 };
-pub use run::{run, run_correction};
+pub use run::{refuse, run, run_correction};
 pub use sort::MATCHES_IN_MEMORY_MAX;
+pub use source_report::SourceReport;
 
 use crate::index::Index;
 use crate::moment::Moment;
@@ -113,6 +115,8 @@ pub struct FeedFacts {
     pub fuse: Fuse,
     /// What is known of kinds of trouble.
     pub catalogue: Arc<Catalogue>,
+    /// What the report beside the dump says, if it has one.
+    pub report: Option<Arc<SourceReport>>,
 }
 
 /// How a dump's bytes are read. None of it changes a verdict.
@@ -191,6 +195,8 @@ pub enum RunError {
     Source(SourceError),
     /// Its format could not be known, or its header not be read.
     Format(DetectError),
+    /// The report beside it cannot be used.
+    Report(String),
     /// A feed, label or sender is called what it cannot be.
     Name(NameError),
     /// The spool refused.
@@ -216,11 +222,12 @@ pub enum RunError {
 
 impl RunError {
     /// All that [`RunError::reason`] may say.
-    pub const REASONS: [&'static str; 13] = [
+    pub const REASONS: [&'static str; 14] = [
         "input",
         "damaged",
         "changed",
         "format",
+        "report",
         "limit",
         "spool",
         "full",
@@ -242,6 +249,7 @@ impl RunError {
                 SourceErrorKind::Cancelled => "cancelled",
             },
             Self::Format(_) => "format",
+            Self::Report(_) => "report",
             Self::Limit { .. } => "limit",
             Self::Spool(SpoolError::Full { .. }) => "full",
             Self::Spool(SpoolError::Locked { .. }) => "locked",
@@ -268,6 +276,7 @@ impl fmt::Display for RunError {
             Self::Source(error) => error.fmt(f),
             Self::Name(error) => error.fmt(f),
             Self::Format(error) => error.fmt(f),
+            Self::Report(problem) => f.write_str(problem),
             Self::Spool(error) => error.fmt(f),
             Self::Scratch(error) => {
                 write!(f, "a temporary file cannot be written or read: {error} (free some space)")

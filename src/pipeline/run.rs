@@ -57,6 +57,14 @@ fn run_with(
     report
 }
 
+/// A dump that is not begun.
+pub fn refuse(name: &str, feed: Option<&str>, error: RunError) -> RunReport {
+    let mut report = RunReport::new(name);
+    report.feed = feed.unwrap_or_default().to_owned();
+    report.fail(error);
+    report
+}
+
 /// The last look before anything can be seen of a run.
 fn look_at_cancelled(job: &Job<'_>) -> Result<(), RunError> {
     if job.cancelled.load(Ordering::Relaxed) { Err(RunError::Cancelled) } else { Ok(()) }
@@ -166,7 +174,7 @@ pub(super) fn open(job: &Job<'_>, dry_run: bool, report: &mut RunReport) -> Resu
 
 fn source_options(job: &Job<'_>, facts: &FeedFacts, dry_run: bool) -> SourceOptions {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&hash_prefix(job));
+    hasher.update(&hash_prefix(job, facts));
     SourceOptions {
         io: job.reading.io,
         encoding: facts.encoding,
@@ -178,12 +186,12 @@ fn source_options(job: &Job<'_>, facts: &FeedFacts, dry_run: bool) -> SourceOpti
     }
 }
 
-/// What precedes the content in its hash: a dump without times is another run when it was observed at another time.
-fn hash_prefix(job: &Job<'_>) -> Vec<u8> {
-    match job.observed {
-        Some((text, _)) => [text.as_bytes(), b"\0"].concat(),
-        None => Vec::new(),
-    }
+/// What precedes the content in its hash: a dump without times is another run when it was observed at another time, and any dump
+/// is when another report stands beside it.
+fn hash_prefix(job: &Job<'_>, facts: &FeedFacts) -> Vec<u8> {
+    let observed = job.observed.map_or_else(Vec::new, |(text, _)| [text.as_bytes(), b"\0"].concat());
+    let report = facts.report.as_ref().map_or_else(Vec::new, |report| report.canonical());
+    [observed, report].concat()
 }
 
 /// Where temporary files go.
@@ -261,7 +269,7 @@ fn scan<'s>(
         rejected_first: Vec::new(),
         rejects: rejects.map(|out| (job.name, out as &mut (dyn Write + Send + Sync))),
     };
-    let prefix = hash_prefix(job);
+    let prefix = hash_prefix(job, &dump.facts);
     // A transcoded stream hashes its own bytes: the text is not what is stored.
     let own_hash = dump.source.encoding() == Encoding::Utf8;
     let total = dump.source.stored_bytes().filter(|_| mapped);
@@ -363,6 +371,7 @@ fn decider_of<'d, 'j: 'd>(
         classification: facts.classification.as_deref(),
         severity: facts.severity.as_deref(),
         catalogue: &facts.catalogue,
+        report: facts.report.as_ref().map(|report| &report.words),
         index_id: index.id(),
     });
     let observed = job.observed.map(|(_, moment)| moment);
@@ -551,6 +560,7 @@ fn run_facts(
         index: blake3::Hash::from_bytes(job.index.id()).to_hex().to_string(),
         run_time: job.run_time.id_text(),
         options: decisive_options(&dump.facts),
+        report: dump.facts.report.as_ref().map(|report| report.said.clone()).unwrap_or_default(),
         counts: Value::Null,
     })
 }

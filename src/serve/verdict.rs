@@ -50,6 +50,7 @@ impl Verdict {
             RunError::Scratch(_) | RunError::Output(_) => Self::Machine(said),
             RunError::Spool(_)
             | RunError::Format(_)
+            | RunError::Report(_)
             | RunError::Name(_)
             | RunError::Limit { .. }
             | RunError::Unbalanced(_) => Self::Failed(said),

@@ -393,6 +393,7 @@ impl Deciding<'_> {
             index: index.unwrap_or_else(|| of.index.clone()),
             run_time,
             options: BTreeMap::new(),
+            report: BTreeMap::new(),
             counts,
         };
         let decided_now = released.len() + discarded.len();

@@ -5,6 +5,7 @@
 //! work/<feed>/<tries>/FILE       ours: `tries` have begun, 1 while the first is under way
 //! done/<feed>/FILE               its run is published
 //! failed/<feed>/FILE             it cannot be processed, and FILE.reason says why
+//! …/FILE.toml                    beside it, wherever it is: the report on it, if it has one
 //! ```
 //!
 //! The four lie beside each other on one file system. The count of tries is the name of the directory that a file is in: taking
@@ -17,6 +18,12 @@
 //! 3. Nothing in `done` or `failed` is ever replaced: a name that is taken becomes FILE.2, FILE.3 and so on.
 //! 4. One process works at a time: a lock on `work` refuses a second.
 //! 5. No link is followed, and nothing is opened here: a file that is no file is moved as it is.
+//! 6. A dump is never in `work` without the report that it was taken with.
+//!
+//! Two renames are not one. A report is taken first, into `work/<feed>/0`, then its dump, then the report goes to where the dump
+//! is; when they leave `work`, the dump goes first. So a report without its dump in `work` tells what was interrupted: in `0` the
+//! taking, and it goes back; elsewhere the leaving, and it follows its dump ([`Inbox::left`]). In the feed [`ONCE`] no dump is
+//! taken without a report.
 //!
 //! That a file ends in `done` is not made durable by itself: what a power failure takes back is found in `work` and processed
 //! again, and the spool knows its run.
@@ -34,6 +41,12 @@ use std::path::{Path, PathBuf};
 const WORK: &str = "work";
 pub(super) const DONE: &str = "done";
 pub(super) const FAILED: &str = "failed";
+
+/// The feed of lists that came once, each with a report.
+pub const ONCE: &str = "once";
+
+/// What a report's name has after its dump's.
+const REPORT: &str = ".toml";
 
 /// Ours; the group may look.
 const OURS: Mode = Mode::from_raw_mode(0o2750);
@@ -124,6 +137,19 @@ pub struct WorkFile {
     pub tries: u32,
     /// Where it is.
     pub path: PathBuf,
+    /// Where the report on it is, if it was taken with one.
+    pub report: Option<PathBuf>,
+}
+
+/// What the report on a dump is called.
+pub fn report_name(dump: &OsStr) -> OsString {
+    with_suffix(dump, REPORT)
+}
+
+/// The dump that a file of this name is the report on; `None`: it is no report.
+pub fn dump_of_report(name: &OsStr) -> Option<&OsStr> {
+    let dump = name.as_bytes().strip_suffix(REPORT.as_bytes())?;
+    (!dump.is_empty()).then(|| OsStr::from_bytes(dump))
 }
 
 impl Inbox {
@@ -214,26 +240,96 @@ impl Inbox {
         Ok(directory.stat(name)?.map(|stat| Arrival::new(name.to_owned(), &stat)))
     }
 
-    /// Takes a file to work on, which counts its first try; `None` if it is gone.
+    /// Takes a file to work on, with the report beside it, which counts its first try; `None` if it is gone, or is a list that
+    /// needs a report and has none.
     pub fn take(&self, feed: &FeedName, name: &OsStr) -> Result<Option<WorkFile>, SpoolError> {
         let Some(from) = self.inbox.find(feed.as_str())? else { return Ok(None) };
-        if !from.holds(name)? {
+        let report = report_name(name);
+        let has_report = name.len() + REPORT.len() <= NAME_BYTES_MAX && from.holds(&report)?;
+        if !from.holds(name)? || (feed.as_str() == ONCE && !has_report) {
             return Ok(None);
         }
-        let to = self.work_directory(feed, 1)?;
+        let (to, waiting) = (self.work_directory(feed, 1)?, self.work_directory(feed, 0)?);
+        if has_report {
+            move_file(&from, &report, &waiting, &report)?;
+        }
         move_file(&from, name, &to, name)?;
-        Ok(Some(work_file(&to, feed, name, 1)))
+        if has_report {
+            move_file(&waiting, &report, &to, &report)?;
+        }
+        Ok(Some(work_file(&to, feed, name, 1, has_report)))
     }
 
-    /// What is in `work`: all that a process left that is no more.
+    /// What is in `work`: all that a process left that is no more. Reports are put where they belong.
     pub fn left(&self) -> Result<Vec<WorkFile>, SpoolError> {
+        let (mut left, reports): (Vec<WorkFile>, Vec<WorkFile>) =
+            self.files_left()?.into_iter().partition(|file| dump_of_report(&file.name).is_none());
+        for report in reports {
+            let is_on = |dump: &&mut WorkFile| {
+                dump.feed == report.feed && dump_of_report(&report.name) == Some(&dump.name)
+            };
+            match left.iter_mut().find(is_on) {
+                Some(dump) => dump.report = Some(self.join(&report, dump)?),
+                None if report.tries == 0 => self.send_back(&report)?,
+                None => self.let_follow(&report)?,
+            }
+        }
+        Ok(left)
+    }
+
+    /// Puts a report beside its dump; returns where it is now.
+    fn join(&self, report: &WorkFile, dump: &WorkFile) -> Result<PathBuf, SpoolError> {
+        let to = self.work_directory(&dump.feed, dump.tries)?;
+        if report.tries != dump.tries {
+            let from = self.work_directory(&report.feed, report.tries)?;
+            move_file(&from, &report.name, &to, &report.name)?;
+        }
+        Ok(to.path().join(&report.name))
+    }
+
+    /// A report whose dump was not taken goes back beside it. If another came there since, that one counts.
+    fn send_back(&self, report: &WorkFile) -> Result<(), SpoolError> {
+        let back = find_or_create(&self.inbox, report.feed.as_str(), DROPPED_INTO)?;
+        if back.holds(&report.name)? {
+            return self.fail(report, "another report on this dump arrived before it was taken\n").map(drop);
+        }
+        let from = self.work_directory(&report.feed, report.tries)?;
+        move_file(&from, &report.name, &back, &report.name)
+    }
+
+    /// A report whose dump has left `work` goes after it: to the last of that name that has none.
+    fn let_follow(&self, report: &WorkFile) -> Result<(), SpoolError> {
+        let from = self.work_directory(&report.feed, report.tries)?;
+        let dump = dump_of_report(&report.name).unwrap_or(&report.name);
+        let mut last: Option<((i64, i64), &Directory, OsString)> = None;
+        for place in [&self.done, &self.failed] {
+            let to = find_or_create(place, report.feed.as_str(), OURS)?;
+            for name in namesakes(dump) {
+                let Some(stat) = to.stat(&name)? else { break };
+                let changed = (stat.st_ctime, stat.st_ctime_nsec as i64);
+                let is_last = last.as_ref().is_none_or(|(before, ..)| *before <= changed);
+                if is_last && !to.holds(report_name(&name))? {
+                    last = Some((changed, place, name));
+                }
+            }
+        }
+        let (place, name) = match &last {
+            Some((_, place, name)) => (*place, report_name(name)),
+            None => (&self.failed, report.name.clone()),
+        };
+        let to = find_or_create(place, report.feed.as_str(), OURS)?;
+        let name = free_name(&to, &name, &[""])?;
+        move_file(&from, &report.name, &to, &name)
+    }
+
+    fn files_left(&self) -> Result<Vec<WorkFile>, SpoolError> {
         let mut left = Vec::new();
         for feed in directories(&self.work)?.iter().filter_map(|name| FeedName::read(name).ok()) {
             let of_feed = self.work.open(feed.as_str())?;
             for tries in directories(&of_feed)?.iter().filter_map(|name| name.parse().ok()) {
                 let directory = of_feed.open(tries_name(tries))?;
                 let files = directory.entries()?.into_iter().filter(|entry| !entry.is_directory);
-                left.extend(files.map(|entry| work_file(&directory, &feed, &entry.name, tries)));
+                left.extend(files.map(|entry| work_file(&directory, &feed, &entry.name, tries, false)));
             }
         }
         Ok(left)
@@ -250,17 +346,27 @@ impl Inbox {
     }
 
     fn set_tries(&self, file: &WorkFile, tries: u32) -> Result<WorkFile, SpoolError> {
-        let to = self.work_directory(&file.feed, tries)?;
-        move_file(&self.work_directory(&file.feed, file.tries)?, &file.name, &to, &file.name)?;
-        Ok(work_file(&to, &file.feed, &file.name, tries))
+        let (from, to) =
+            (self.work_directory(&file.feed, file.tries)?, self.work_directory(&file.feed, tries)?);
+        move_file(&from, &file.name, &to, &file.name)?;
+        if file.report.is_some() {
+            let report = report_name(&file.name);
+            move_file(&from, &report, &to, &report)?;
+        }
+        Ok(work_file(&to, &file.feed, &file.name, tries, file.report.is_some()))
     }
 
     /// Puts a file away whose run is published; returns where it is now.
     pub fn finish(&self, file: &WorkFile) -> Result<PathBuf, SpoolError> {
         let from = self.work_directory(&file.feed, file.tries)?;
         let to = find_or_create(&self.done, file.feed.as_str(), OURS)?;
-        let name = free_name(&to, &file.name, &[""])?;
-        from.rename_new(&file.name, &to, &name)?;
+        let name = free_name(&to, &file.name, &["", REPORT])?;
+        if file.report.is_none() {
+            from.rename_new(&file.name, &to, &name)?;
+            return Ok(to.path().join(name));
+        }
+        move_file(&from, &file.name, &to, &name)?;
+        move_file(&from, &report_name(&file.name), &to, &report_name(&name))?;
         Ok(to.path().join(name))
     }
 
@@ -268,10 +374,13 @@ impl Inbox {
     pub fn fail(&self, file: &WorkFile, reason: &str) -> Result<PathBuf, SpoolError> {
         let from = self.work_directory(&file.feed, file.tries)?;
         let to = find_or_create(&self.failed, file.feed.as_str(), OURS)?;
-        let name = free_name(&to, &file.name, &["", REASON])?;
+        let name = free_name(&to, &file.name, &["", REASON, REPORT])?;
         // The reason first: a file in `failed` has one. Of one without a file the next try tells more.
         write_reason(&to, &with_suffix(&name, REASON), reason)?;
         move_file(&from, &file.name, &to, &name)?;
+        if file.report.is_some() {
+            move_file(&from, &report_name(&file.name), &to, &report_name(&name))?;
+        }
         Ok(to.path().join(name))
     }
 
@@ -311,8 +420,9 @@ fn tries_name(tries: u32) -> String {
     tries.to_string()
 }
 
-fn work_file(directory: &Directory, feed: &FeedName, name: &OsStr, tries: u32) -> WorkFile {
-    WorkFile { feed: feed.clone(), name: name.to_owned(), tries, path: directory.path().join(name) }
+fn work_file(directory: &Directory, feed: &FeedName, name: &OsStr, tries: u32, has_report: bool) -> WorkFile {
+    let report = has_report.then(|| directory.path().join(report_name(name)));
+    WorkFile { feed: feed.clone(), name: name.to_owned(), tries, path: directory.path().join(name), report }
 }
 
 fn directories(directory: &Directory) -> Result<Vec<String>, SpoolError> {
@@ -344,10 +454,7 @@ fn write_reason(directory: &Directory, name: &OsStr, reason: &str) -> Result<(),
 
 /// The first of FILE, FILE.2, FILE.3 … that, with each of the endings, is nobody's name.
 fn free_name(directory: &Directory, name: &OsStr, endings: &[&str]) -> Result<OsString, SpoolError> {
-    let stem = &name.as_bytes()[..name.len().min(NAME_BYTES_MAX - SUFFIX_BYTES_MAX)];
-    'names: for number in 1..=NAMESAKES_MAX {
-        let suffix = if number == 1 { String::new() } else { format!(".{number}") };
-        let candidate = with_suffix(OsStr::from_bytes(stem), &suffix);
+    'names: for candidate in namesakes(name) {
         for ending in endings {
             if directory.holds(with_suffix(&candidate, ending))? {
                 continue 'names;
@@ -357,6 +464,15 @@ fn free_name(directory: &Directory, name: &OsStr, endings: &[&str]) -> Result<Os
     }
     let reason = format!("more than {NAMESAKES_MAX} files have this name");
     Err(SpoolError::damaged(directory.path().join(name), reason))
+}
+
+/// FILE, FILE.2, FILE.3 …, with room for an ending.
+fn namesakes(name: &OsStr) -> impl Iterator<Item = OsString> {
+    let stem = OsStr::from_bytes(&name.as_bytes()[..name.len().min(NAME_BYTES_MAX - SUFFIX_BYTES_MAX)]);
+    (1..=NAMESAKES_MAX).map(move |number| {
+        let suffix = if number == 1 { String::new() } else { format!(".{number}") };
+        with_suffix(stem, &suffix)
+    })
 }
 
 fn with_suffix(name: &OsStr, suffix: &str) -> OsString {
@@ -487,5 +603,110 @@ mod tests {
         assert_eq!(feeds, [feed()]);
         let names: Vec<_> = strangers.iter().map(|s| s.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, [".hidden", "Upper", "loose.csv"]);
+    }
+
+    /// Where a report and its dump can be when the process ends, one rename after the other.
+    #[test]
+    fn wherever_the_taking_or_leaving_ends_a_dump_keeps_its_report() {
+        let (dump, report) = ("a.csv", "a.csv.toml");
+        // (dump, report) to (tries of the dump that is left, where its report is then; or where a lone report is).
+        for (dump_in, report_in, left, report_then) in [
+            ("inbox/f", "inbox/f", None, "inbox/f/a.csv.toml"),
+            // Taking.
+            ("inbox/f", "work/f/0", None, "inbox/f/a.csv.toml"),
+            ("work/f/1", "work/f/0", Some(1), "work/f/1/a.csv.toml"),
+            ("work/f/1", "work/f/1", Some(1), "work/f/1/a.csv.toml"),
+            // Another try, and a try taken back.
+            ("work/f/2", "work/f/1", Some(2), "work/f/2/a.csv.toml"),
+            ("work/f/0", "work/f/1", Some(0), "work/f/0/a.csv.toml"),
+            ("work/f/0", "work/f/0", Some(0), "work/f/0/a.csv.toml"),
+            // Leaving.
+            ("done/f", "work/f/1", None, "done/f/a.csv.toml"),
+            ("failed/f", "work/f/3", None, "failed/f/a.csv.toml"),
+            ("done/f", "done/f", None, "done/f/a.csv.toml"),
+        ] {
+            let place = Place::new();
+            for (directory, name) in [(dump_in, dump), (report_in, report)] {
+                fs::create_dir_all(place.path(directory)).unwrap();
+                fs::write(place.path(directory).join(name), name).unwrap();
+            }
+            for _ in 0..2 {
+                let found = place.inbox.left().unwrap();
+                assert_eq!(found.first().map(|file| file.tries), left, "{dump_in} {report_in}");
+                assert_eq!(fs::read_to_string(place.path(report_then)).unwrap(), report);
+                if let Some(file) = found.first() {
+                    assert_eq!(file.report.as_deref(), Some(&*place.path(report_then)));
+                }
+            }
+            assert_eq!(files(&place), 2, "{dump_in} {report_in}");
+        }
+    }
+
+    /// Files anywhere in the four directories.
+    fn files(place: &Place) -> usize {
+        fn count(directory: &Path) -> usize {
+            let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+            entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(place.directory.path())
+    }
+
+    #[test]
+    fn a_report_goes_with_its_dump_through_every_place_and_nothing_is_replaced() {
+        let place = Place::new();
+        for (number, done) in [(1, "a.csv"), (2, "a.csv.2")] {
+            place.drop_file("a.csv.toml", &format!("report {number}"));
+            place.drop_file("a.csv", &format!("dump {number}"));
+            let file = place.take("a.csv");
+            assert_eq!(file.report, Some(place.path("work/f/1/a.csv.toml")));
+            let file = place.inbox.count_try(&file).unwrap();
+            let file = place.inbox.give_back(&file).unwrap();
+            assert!(file.report.as_ref().unwrap().is_file());
+            let ended = match number {
+                1 => place.inbox.finish(&file).unwrap(),
+                _ => {
+                    fs::write(place.path("done/f/a.csv.2.toml"), "nobody's").unwrap();
+                    place.inbox.finish(&file).unwrap()
+                }
+            };
+            let expected = if number == 2 { "a.csv.3" } else { done };
+            assert_eq!(ended, place.path("done/f").join(expected));
+            let text = fs::read_to_string(place.path(&format!("done/f/{expected}.toml"))).unwrap();
+            assert_eq!(text, format!("report {number}"));
+        }
+        place.drop_file("b.csv.toml", "report");
+        place.drop_file("b.csv", "dump");
+        place.inbox.fail(&place.take("b.csv"), "because").unwrap();
+        for name in ["b.csv", "b.csv.toml", "b.csv.reason"] {
+            assert!(place.path("failed/f").join(name).is_file(), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_two_reports_on_a_dump_that_was_not_taken_the_newer_counts() {
+        let place = Place::new();
+        fs::create_dir_all(place.path("work/f/0")).unwrap();
+        fs::write(place.path("work/f/0/a.csv.toml"), "old").unwrap();
+        place.drop_file("a.csv.toml", "new");
+        assert_eq!(place.inbox.left().unwrap(), []);
+        assert_eq!(fs::read_to_string(place.path("inbox/f/a.csv.toml")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(place.path("failed/f/a.csv.toml")).unwrap(), "old");
+    }
+
+    #[test]
+    fn in_once_nothing_is_taken_without_a_report_and_elsewhere_the_longest_names_are() {
+        let place = Place::new();
+        let once = FeedName::read(ONCE).unwrap();
+        place.inbox.create_feed(&once).unwrap();
+        fs::write(place.path("inbox/once/a.csv"), "dump").unwrap();
+        assert_eq!(place.inbox.take(&once, OsStr::new("a.csv")).unwrap(), None);
+        assert!(place.path("inbox/once/a.csv").is_file());
+        fs::write(place.path("inbox/once/a.csv.toml"), "report").unwrap();
+        assert!(place.inbox.take(&once, OsStr::new("a.csv")).unwrap().unwrap().report.is_some());
+        let longest = "n".repeat(NAME_BYTES_MAX);
+        place.drop_file(&longest, "1");
+        place.inbox.finish(&place.take(&longest)).unwrap();
+        assert_eq!(dump_of_report(OsStr::new(".toml")), None);
+        assert_eq!(dump_of_report(OsStr::new("a.toml")), Some(OsStr::new("a")));
     }
 }

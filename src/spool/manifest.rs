@@ -48,6 +48,8 @@ pub struct RunFacts {
     pub run_time: String,
     /// Whatever else decided: format, mapping, policy.
     pub options: BTreeMap<String, Value>,
+    /// What the report beside the dump says, by key.
+    pub report: BTreeMap<String, Value>,
     /// The books.
     pub counts: Value,
 }
@@ -206,7 +208,8 @@ pub struct DumpFacts {
     pub bytes: u64,
     /// Bytes as stored.
     pub bytes_stored: u64,
-    /// The hash that names the run: of the decompressed content, `observed` and a NUL before it if given.
+    /// The hash that names the run: of the decompressed content; before it, if given, `observed` and a NUL, then the report beside
+    /// the dump as compact JSON with sorted keys and a NUL.
     pub blake3: ContentHash,
     /// The text of `--observed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -281,6 +284,9 @@ pub struct Manifest {
     pub run_time: String,
     /// Whatever else decided.
     pub options: BTreeMap<String, Value>,
+    /// What the report beside the dump says, by key: its provider, who assessed it, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub report: BTreeMap<String, Value>,
     /// The books.
     pub counts: Value,
     /// All notices, by sender and then owner.
@@ -329,6 +335,7 @@ impl Manifest {
             index: facts.index,
             run_time: facts.run_time,
             options: facts.options,
+            report: facts.report,
             counts: facts.counts,
             notices,
             held,

@@ -56,7 +56,7 @@
 //! # let content = blake3::hash(b"dump").into();
 //! # let dump = DumpFacts { name: "dump.csv".into(), format: "csv".into(), bytes: 4, bytes_stored: 4, blake3: content, observed: None };
 //! # let facts = RunFacts { feed: FeedName::read("partner")?, feed_label: "A partner".into(), label: None, dump,
-//! #     index: "0".into(), run_time: "2026-11-22T00:00:00Z".into(), options: Default::default(), counts: Default::default() };
+//! #     index: "0".into(), run_time: "2026-11-22T00:00:00Z".into(), options: Default::default(), report: Default::default(), counts: Default::default() };
 //! staged.publish(facts)?;
 //!
 //! let claims = Claims::open(&path)?;
@@ -94,7 +94,10 @@ pub use earlier::earlier_alerts;
 pub use error::SpoolError;
 pub use forget::{Forget, Forgotten};
 pub use held::{Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate};
-pub use inbox::{Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, Stranger, WorkFile, is_on_its_way};
+pub use inbox::{
+    Arrival, ArrivalKind, ArrivalStamp, CLOSED, Inbox, ONCE, Stranger, WorkFile, dump_of_report,
+    is_on_its_way, report_name,
+};
 pub use layout::{Spool, SpoolOptions, check_groups, check_writable};
 pub use manifest::{
     Account, Correction, Decision, DumpFacts, MANIFEST_BYTES_MAX, MANIFEST_VERSION, Manifest, NoticeFacts,
