@@ -81,7 +81,7 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "Waiting in the inbox",
                 Number(Below(1000)),
                 "short",
-                &[("", "sum(dijkwacht_inbox_files{state=~\"arriving|waiting|again\"})")],
+                &[("", "sum(dijkwacht_inbox_files{state=~\"arriving|waiting|unreported|again\"})")],
                 "Dumps that no run has taken yet.",
             ),
             panel(

@@ -34,6 +34,8 @@ pub struct InboxDepth {
     pub arriving: u64,
     /// Dumps that wait for a run.
     pub waiting: u64,
+    /// Lists that wait for the report on them.
+    pub unreported: u64,
     /// Dumps that wait for another try.
     pub again: u64,
     /// Dumps in a run.
@@ -293,7 +295,7 @@ impl Registry {
 
     /// How much waits in the inbox.
     pub fn inbox_is(&self, depth: &InboxDepth) {
-        let files = [depth.arriving, depth.waiting, depth.again, depth.working];
+        let files = [depth.arriving, depth.waiting, depth.unreported, depth.again, depth.working];
         for (state, count) in table::STATES_OF_A_FILE.into_iter().zip(files) {
             self.gauge(&table::INBOX_FILES, &[state], count as f64);
         }

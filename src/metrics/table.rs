@@ -158,7 +158,7 @@ table! {
         "Bytes of published dumps, as they were stored.";
 
     INBOX_FILES Daemon Gauge, "dijkwacht_inbox_files", [these("state", || STATES_OF_A_FILE.into())],
-        "Dumps in the inbox: perhaps still being written, waiting for a run, waiting for another try, and in a run.";
+        "Dumps in the inbox: perhaps still being written, waiting for a run, waiting for the report on them, waiting for another try, and in a run.";
     INBOX_BYTES Daemon Gauge, "dijkwacht_inbox_size_bytes", [], "Bytes of dumps that wait.";
     INBOX_OLDEST_AT Daemon Gauge, "dijkwacht_inbox_oldest_timestamp_seconds", [],
         "When the oldest dump that waits arrived; 0 if none waits.";
@@ -201,7 +201,7 @@ pub(super) const OUTCOMES_OF_A_RELOAD: [&str; 2] = ["success", "failure"];
 pub(super) const FAMILIES: [&str; 4] = ["ipv4", "ipv6", "domain", "asn"];
 pub(super) const OUTCOMES_OF_A_RECORD: [&str; 4] = ["matched", "unmatched", "skipped", "rejected"];
 pub(super) const OUTCOMES_OF_A_DECISION: [&str; 5] = ["alert", "duplicate", "held", "dropped", "excepted"];
-pub(super) const STATES_OF_A_FILE: [&str; 4] = ["arriving", "waiting", "again", "working"];
+pub(super) const STATES_OF_A_FILE: [&str; 5] = ["arriving", "waiting", "unreported", "again", "working"];
 pub(super) const STATES_OF_A_CLAIM: [&str; 4] = ["unclaimed", "claimed", "done", "failed"];
 pub(super) const KINDS_OF_A_FAULT: [&str; 2] = ["minor", "major"];
 pub(super) const KINDS_OF_MEMORY: [&str; 3] = ["anonymous", "file", "shared"];

@@ -157,6 +157,8 @@ pub(super) struct QueueNow {
     pub(super) ready: u64,
     /// Files that may still be written to.
     pub(super) unready: u64,
+    /// Whole files that wait for a report.
+    pub(super) unreported: u64,
     /// Files in `work` that are to be tried again.
     pub(super) again: u64,
     /// Bytes of all in the inbox.

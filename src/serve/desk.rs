@@ -33,6 +33,8 @@ const COUNT_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// A queue up to this long is told at once, a longer one now and then.
 const TOLD_AT_ONCE_MAX: u64 = 1_000;
 const TELL_PAUSE: Duration = Duration::from_secs(1);
+/// Lists without a report that are told by name at a time.
+const UNREPORTED_TOLD_MAX: usize = 20;
 /// Feeds that are looked after.
 const FEEDS_MAX: usize = 4_096;
 
@@ -255,11 +257,30 @@ impl Desk {
         self.list_at = Instant::now() + Duration::from_secs(self.standing.config.intake.rescan_seconds);
         self.blocked.clear();
         match self.list_feeds() {
-            Ok(()) => drop(self.shared.pulse.proofs.fetch_add(1, Ordering::Relaxed)),
+            Ok(()) => {
+                self.shared.pulse.proofs.fetch_add(1, Ordering::Relaxed);
+                self.tell_unreported();
+            }
             Err(error) => self.tell_problem(format!("the inbox cannot be listed: {error}")),
         }
         self.is_untold = true;
         self.look_at_sources();
+    }
+
+    /// Lists that were whole for a while and have no report: it may have been forgotten.
+    fn tell_unreported(&mut self) {
+        let settle = Duration::from_secs(self.standing.config.intake.settle_seconds);
+        let Some(then) = Instant::now().checked_sub(settle) else { return };
+        let said: Vec<String> = self
+            .queue
+            .unreported_since(then)
+            .take(UNREPORTED_TOLD_MAX)
+            .map(|id| {
+                let name = crate::text::show(id.name.as_encoded_bytes(), 255);
+                format!("{feed}/{name} waits for the report on it, {feed}/{name}.toml", feed = id.feed)
+            })
+            .collect();
+        said.into_iter().for_each(|said| self.tell_problem(said));
     }
 
     fn list_feeds(&mut self) -> Result<(), SpoolError> {
@@ -579,6 +600,7 @@ impl Desk {
         self.shared.observer.inbox_now(QueueNow {
             ready: depth.ready,
             unready: depth.unready,
+            unreported: depth.unreported,
             again: self.again.len() as u64,
             bytes: depth.bytes,
             by_feed: depth.by_feed,

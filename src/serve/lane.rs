@@ -6,15 +6,18 @@
 use super::board::Meter;
 use super::standing::Standing;
 use super::watch::Bell;
+use crate::config::{Config, DumpReport};
 use crate::matcher::CHUNK_BYTES;
 use crate::moment::Moment;
-use crate::pipeline::{Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunReport, run};
+use crate::pipeline::{Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, refuse, run};
 use crate::scan::{Input, Io};
 use crate::spool::WorkFile;
 use crate::text::show;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -83,18 +86,41 @@ fn work(number: usize, tasks: &Receiver<Task>, stop: &Arc<AtomicBool>, ended: &S
     }
 }
 
+/// A dump whose report cannot be used is not begun.
 fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
+    let report = task.file.report.as_deref().map(|path| read_report(path, &task.standing.config));
+    match report.transpose() {
+        Ok(report) => process_with(task, report.as_ref(), stop),
+        Err(error) => refuse(&shown_name(&task.file), Some(task.file.feed.as_str()), error),
+    }
+}
+
+/// Reads what nobody else can write any more: it is in `work`.
+fn read_report(path: &Path, config: &Config) -> Result<DumpReport, RunError> {
+    let found = path.symlink_metadata();
+    if found.is_ok_and(|found| !found.is_file() || found.nlink() > 1) {
+        let path = show(path.as_os_str().as_bytes(), 4096);
+        return Err(RunError::Report(format!("{path}: a report is a file of its own, not a link or a pipe")));
+    }
+    DumpReport::read(path, config.language).map_err(|error| RunError::Report(error.to_string()))
+}
+
+fn process_with(task: &Task, report: Option<&DumpReport>, stop: &Arc<AtomicBool>) -> RunReport {
     let Standing { config, index, spool, .. } = &*task.standing;
     let started = Instant::now();
     let run_time = task.run_time.unwrap_or_else(|| Moment::of_clock(SystemTime::now()));
     let feed = task.file.feed.as_str();
+    let observed = report.and_then(|report| report.observed.clone());
     let job = Job {
         input: &Input::Arrived(task.file.path.clone()),
         name: &shown_name(&task.file),
         feed: Some(feed),
-        feeds: &|name| config.feed(name).facts(config),
+        feeds: &|name| {
+            let feed = config.feed(name);
+            report.map_or(feed.clone(), |report| report.over(feed)).facts(config)
+        },
         run_time,
-        observed: None,
+        observed: observed.as_ref().map(|(text, moment)| (text.as_str(), *moment)),
         label: None,
         senders: &config.senders.in_office(run_time.day()),
         rulebook: &config.rulebook,

@@ -175,6 +175,7 @@ impl Observer {
         self.metrics.inbox_is(&InboxDepth {
             arriving: queue.unready,
             waiting: queue.ready,
+            unreported: queue.unreported,
             again: queue.again,
             working: board.running.iter().flatten().count() as u64,
             bytes: queue.bytes,

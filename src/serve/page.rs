@@ -168,6 +168,10 @@ fn push_waiting(out: &mut String, board: &Board, oldest: String) {
     let queue = &board.queue;
     let unready =
         if queue.unready > 0 { format!(", {} not whole yet", grouped(queue.unready)) } else { String::new() };
+    let unreported = match queue.unreported {
+        0 => String::new(),
+        lists => format!(", {} without the report that they need", grouped(lists)),
+    };
     let again =
         if queue.again > 0 { format!(", {} to be tried again", grouped(queue.again)) } else { String::new() };
     let mut feeds: Vec<(&String, &u64)> = queue.by_feed.iter().collect();
@@ -181,7 +185,7 @@ fn push_waiting(out: &mut String, board: &Board, oldest: String) {
         by_feed.push(format!("and {} more feeds", feeds.len() - FEEDS_SHOWN_MAX));
     }
     let by_feed = if by_feed.is_empty() { String::new() } else { format!("<br>{}", by_feed.join(", ")) };
-    let more = format!("{}{oldest}{unready}{again}{by_feed}", unbroken(&bytes(queue.bytes)));
+    let more = format!("{}{oldest}{unready}{unreported}{again}{by_feed}", unbroken(&bytes(queue.bytes)));
     push_tile(out, "Waiting", &grouped(queue.ready), &more, "");
 }
 

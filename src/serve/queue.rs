@@ -3,8 +3,11 @@
 //! A file is known from when it is first seen. It is *ready* once it is whole: announced (renamed into place, or closed after
 //! writing), or unchanged for the settling time. Ready files are taken by priority, then by when they were written, then by
 //! name. Nothing here touches the disk or reads a clock.
+//!
+//! FILE.toml is the report on FILE, and never taken for a dump. While it is not whole its dump is not ready either; a list of the
+//! feed [`ONCE`] is not ready without one.
 
-use crate::spool::{Arrival, ArrivalKind, ArrivalStamp, FeedName};
+use crate::spool::{Arrival, ArrivalKind, ArrivalStamp, FeedName, ONCE, dump_of_report, report_name};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -60,6 +63,8 @@ pub(super) struct Queue {
     small: BTreeSet<Rank>,
     large: BTreeSet<Rank>,
     unready: BTreeSet<(Instant, Arc<FileId>)>,
+    /// Dumps that are whole and wait for the report on them.
+    unreported: BTreeSet<Arc<FileId>>,
     listing: u64,
     is_over_full: bool,
     bytes: u64,
@@ -70,8 +75,11 @@ pub(super) struct Queue {
 pub(super) struct Depth {
     pub(super) ready: u64,
     pub(super) unready: u64,
+    /// Whole, but a report on them is missing or not whole.
+    pub(super) unreported: u64,
     pub(super) bytes: u64,
     pub(super) by_feed: BTreeMap<String, u64>,
+    /// Of those that we could take.
     pub(super) oldest_changed: Option<i64>,
 }
 
@@ -84,6 +92,7 @@ impl Queue {
             small: BTreeSet::new(),
             large: BTreeSet::new(),
             unready: BTreeSet::new(),
+            unreported: BTreeSet::new(),
             listing: 0,
             is_over_full: false,
             bytes: 0,
@@ -154,14 +163,60 @@ impl Queue {
     }
 
     fn keep(&mut self, id: Arc<FileId>, known: Known) {
-        if known.is_ready {
-            let rank = (Reverse(known.priority), known.stamp.modified, Arc::clone(&id));
-            self.lane_of(&known).insert(rank);
-        } else if known.kind != ArrivalKind::Directory {
-            self.unready.insert((known.since, Arc::clone(&id)));
-        }
+        self.line_up(&id, &known);
         self.bytes += known.stamp.bytes;
-        self.known.insert(id, known);
+        self.known.insert(Arc::clone(&id), known);
+        self.line_up_dump_of(&id);
+    }
+
+    /// Puts a file where it waits.
+    fn line_up(&mut self, id: &Arc<FileId>, known: &Known) {
+        if !known.is_ready {
+            if known.kind != ArrivalKind::Directory {
+                self.unready.insert((known.since, Arc::clone(id)));
+            }
+        } else if !is_report(id, known) {
+            if self.is_reported(id) {
+                let rank = (Reverse(known.priority), known.stamp.modified, Arc::clone(id));
+                self.lane_of(known).insert(rank);
+            } else {
+                self.unreported.insert(Arc::clone(id));
+            }
+        }
+    }
+
+    fn step_out(&mut self, id: &Arc<FileId>, known: &Known) {
+        let rank = (Reverse(known.priority), known.stamp.modified, Arc::clone(id));
+        // In whichever it was put: the border may have moved since.
+        self.small.remove(&rank);
+        self.large.remove(&rank);
+        self.unready.remove(&(known.since, Arc::clone(id)));
+        self.unreported.remove(id);
+    }
+
+    /// A report came or went: its dump waits elsewhere now.
+    fn line_up_dump_of(&mut self, report: &FileId) {
+        let Some(name) = dump_of_report(&report.name) else { return };
+        let dump = FileId { feed: report.feed.clone(), name: name.to_owned() };
+        let found = self.known.get_key_value(&dump).map(|(id, known)| (Arc::clone(id), known.clone()));
+        if let Some((id, known)) = found {
+            self.step_out(&id, &known);
+            self.line_up(&id, &known);
+        }
+    }
+
+    /// Whether the report on a dump is whole, or there is none and none is needed.
+    fn is_reported(&self, dump: &FileId) -> bool {
+        let report = FileId { feed: dump.feed.clone(), name: report_name(&dump.name) };
+        match self.known.get(&report).filter(|known| known.kind != ArrivalKind::Directory) {
+            Some(report) => report.is_ready,
+            None => dump.feed.as_str() != ONCE,
+        }
+    }
+
+    /// Dumps that wait for a report and did not change since then.
+    pub(super) fn unreported_since(&self, then: Instant) -> impl Iterator<Item = &FileId> {
+        self.unreported.iter().filter(move |id| self.known[*id].since <= then).map(|id| &**id)
     }
 
     fn lane_of(&mut self, known: &Known) -> &mut BTreeSet<Rank> {
@@ -171,12 +226,9 @@ impl Queue {
     /// It is gone, or taken.
     pub(super) fn forget(&mut self, id: &FileId) {
         let Some((id, known)) = self.known.remove_entry(id) else { return };
-        let rank = (Reverse(known.priority), known.stamp.modified, Arc::clone(&id));
-        // In whichever it was put: the border may have moved since.
-        self.small.remove(&rank);
-        self.large.remove(&rank);
-        self.unready.remove(&(known.since, id));
+        self.step_out(&id, &known);
         self.bytes -= known.stamp.bytes;
+        self.line_up_dump_of(&id);
     }
 
     /// The files that have had their settling time; each is to be looked at and seen again.
@@ -225,17 +277,27 @@ impl Queue {
         let mut depth = Depth {
             ready: self.ready(),
             unready: self.unready.len() as u64,
+            unreported: self.unreported.len() as u64,
             bytes: self.bytes,
             ..Depth::default()
         };
-        for (id, known) in self.known.iter().filter(|(_, known)| known.kind != ArrivalKind::Directory) {
+        let is_dump =
+            |id: &FileId, known: &Known| known.kind != ArrivalKind::Directory && !is_report(id, known);
+        for (id, known) in self.known.iter().filter(|(id, known)| is_dump(id, known)) {
             match depth.by_feed.get_mut(id.feed.as_str()) {
                 Some(count) => *count += 1,
                 None => drop(depth.by_feed.insert(id.feed.as_str().to_owned(), 1)),
+            }
+            if self.unreported.contains(id) {
+                continue;
             }
             let changed = known.stamp.changed.0;
             depth.oldest_changed = Some(depth.oldest_changed.map_or(changed, |oldest| oldest.min(changed)));
         }
         depth
     }
+}
+
+fn is_report(id: &FileId, known: &Known) -> bool {
+    known.kind != ArrivalKind::Directory && dump_of_report(&id.name).is_some()
 }

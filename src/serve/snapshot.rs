@@ -38,6 +38,7 @@ pub(super) fn json(board: &Board, now: SystemTime) -> Value {
         "queue": {
             "ready": board.queue.ready,
             "unready": board.queue.unready,
+            "unreported": board.queue.unreported,
             "again": board.queue.again,
             "bytes": board.queue.bytes,
             "oldest_seconds": board.queue.oldest.map(|at| seconds_since(at, now)),
@@ -141,7 +142,7 @@ pub(super) fn status_line(board: &Board, now: SystemTime) -> String {
     if parts.is_empty() {
         parts.push("idle".to_owned());
     }
-    let waiting = board.queue.ready + board.queue.unready + board.queue.again;
+    let waiting = board.queue.ready + board.queue.unready + board.queue.unreported + board.queue.again;
     if waiting > 0 {
         parts.push(format!("{waiting} waiting"));
     }

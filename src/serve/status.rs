@@ -61,6 +61,12 @@ pub fn status_text(status: &Value) -> String {
         number(&queue["again"]),
         bytes(number(&queue["bytes"]))
     ));
+    match number(&queue["unreported"]) {
+        0 => {}
+        lists => {
+            lines.push(format!("         {lists} without the report that they need (FILE.toml beside FILE)"))
+        }
+    }
     let runs = &status["runs"];
     lines.push(format!(
         "runs     {} published, {} published before, {} failed",

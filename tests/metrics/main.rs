@@ -318,10 +318,19 @@ fn a_run_in_progress_is_there_until_it_stops() {
 fn what_waits_is_told_with_its_age_and_an_empty_inbox_has_none() {
     let registry = daemon();
     let oldest = Some(UNIX_EPOCH + Duration::from_secs(77));
-    registry.inbox_is(&InboxDepth { arriving: 1, waiting: 2, again: 3, working: 4, bytes: 5, oldest });
+    registry.inbox_is(&InboxDepth {
+        arriving: 1,
+        waiting: 2,
+        unreported: 6,
+        again: 3,
+        working: 4,
+        bytes: 5,
+        oldest,
+    });
     let page = registry.render();
     let told = series(&page);
-    for (state, count) in [("arriving", 1.0), ("waiting", 2.0), ("again", 3.0), ("working", 4.0)] {
+    let states = [("arriving", 1.0), ("waiting", 2.0), ("unreported", 6.0), ("again", 3.0), ("working", 4.0)];
+    for (state, count) in states {
         assert_eq!(told[&*format!("dijkwacht_inbox_files{{state=\"{state}\"}}")], count);
     }
     assert_eq!(

@@ -8,6 +8,7 @@ mod floods;
 mod inbox;
 mod mailers;
 mod metrics;
+mod once;
 mod page;
 mod prometheus;
 mod reloads;
