@@ -205,6 +205,34 @@ fn a_day_in_miniature_adds_up() {
         (&json!("weak-source"), &Value::Null)
     );
 
+    // A researcher mails a list, RED, and says in the mail that users may be told; nobody hears who wrote.
+    let mail = "reference = \"mail 81\"\nprovider = \"R. Searcher\"\nreceived = 2026-11-22\nobserved = 2026-11-21\n\
+        tlp = \"RED\"\npermission = \"mail 81\"\nidentifier = \"leaked-key\"\nseverity = \"critical\"\n\
+        text_nl = \"Trek de sleutel in.\"\nassessed_by = \"A. Analyst\"\n";
+    day.work().write("keys.csv.toml", mail);
+    let keys = day.dump(
+        "once",
+        "keys.csv",
+        &[row(5, "", "", ""), row(204, "", "", "")].map(|row| row.replace("2026-11-22T01:02:03Z", "")),
+        "",
+    );
+    day.check(&keys, &[("school told", 1), ("isp tlp-permission", 1)]);
+    let notice = format!("spool/new/{}/ncsc/school.jsonl", keys["run"].as_str().unwrap());
+    let told = &day.work().alerts(&notice)[0];
+    for (key, value) in [
+        ("classification.identifier", "leaked-key"),
+        ("severity", "critical"),
+        ("time.source", "2026-11-21T00:00:00+00:00"),
+        ("event_description.text", "Trek de sleutel in."),
+        ("extra.tlp", "RED"),
+    ] {
+        assert_eq!(told[key], value, "{told}");
+    }
+    for (path, (_, bytes)) in day.work().tree("spool") {
+        let names = String::from_utf8_lossy(&bytes).contains("Searcher");
+        assert_eq!(names, path == format!("new/{}/manifest.json", keys["run"].as_str().unwrap()), "{path}");
+    }
+
     // A bad list of the same partner: more than it ever sends. Nobody is told, and a line says which limit.
     let rows: Vec<String> = (1..=15).map(|last| row(last, "open-ssh", "medium", "")).collect();
     let bad = day.dump("partner", "bad.csv", &rows, "");
