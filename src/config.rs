@@ -314,6 +314,15 @@ impl Config {
     pub fn feed(&self, name: &str) -> Feed {
         self.feeds.get(name).cloned().unwrap_or_default()
     }
+
+    /// What is said about a feed where the dump at hand has this report.
+    pub fn feed_with(&self, name: &str, report: Option<&DumpReport>) -> Feed {
+        let feed = self.feed(name);
+        match report {
+            Some(report) => report.over(feed),
+            None => feed,
+        }
+    }
 }
 
 /// A value that cannot be used.

@@ -71,9 +71,8 @@ until = 2026-12-31
 "#;
 
 /// Books of the day: what each run says of itself.
-#[derive(Default)]
 struct Day {
-    work: Option<Work>,
+    work: Work,
     books: Vec<Value>,
 }
 
@@ -89,17 +88,13 @@ impl Day {
         work.write("register.csv", REGISTER);
         work.write("dijkwacht.toml", CONFIG);
         work.run("index build -o owners.dwi register.csv").check(0, &[]);
-        Self { work: Some(work), books: Vec::new() }
-    }
-
-    fn work(&self) -> &Work {
-        self.work.as_ref().unwrap()
+        Self { work, books: Vec::new() }
     }
 
     /// Runs a dump of a feed at noon; its books balance and are kept.
     fn dump(&mut self, feed: &str, name: &str, rows: &[String], words: &str) -> Value {
-        self.work().write(name, format!("{HEADER}{}", rows.concat()));
-        let done = self.work().run(&format!(
+        self.work.write(name, format!("{HEADER}{}", rows.concat()));
+        let done = self.work.run(&format!(
             "match --config dijkwacht.toml --json --feed {feed} --run-time 2026-11-22T12:00:00Z {words} {name}"
         ));
         let books = done.summary()["dumps"][0].clone();
@@ -114,8 +109,8 @@ impl Day {
         let mut told = BTreeMap::new();
         for part in ["new", "held"] {
             let root = format!("spool/{part}/{run}");
-            for file in self.work().files(&root).iter().filter(|file| file.ends_with(".jsonl")) {
-                for alert in self.work().alerts(&format!("{root}/{file}")) {
+            for file in self.work.files(&root).iter().filter(|file| file.ends_with(".jsonl")) {
+                for alert in self.work.alerts(&format!("{root}/{file}")) {
                     let reason = alert["extra.held.reason"].as_str().map_or("told", |reason| reason);
                     let key = format!("{} {reason}", alert["extra.owner.id"].as_str().unwrap());
                     *told.entry(key).or_default() += 1;
@@ -136,7 +131,7 @@ impl Day {
     }
 
     fn run(&self, words: &str) -> String {
-        let done = self.work().run(words);
+        let done = self.work.run(words);
         done.check(0, &[]);
         done.out
     }
@@ -199,7 +194,7 @@ fn a_day_in_miniature_adds_up() {
     day.check(&rumours, &[("shop told", 1)]);
     assert_eq!((&rumours["dropped"], &rumours["decisions"]), (&json!(1), &json!(2)));
     let redacted = format!("spool/new/{}/ncsc/shop.jsonl", rumours["run"].as_str().unwrap());
-    let redacted = &day.work().alerts(&redacted)[0];
+    let redacted = &day.work.alerts(&redacted)[0];
     assert_eq!(
         (&redacted["extra.assessment"], &redacted["extra.tag"]),
         (&json!("weak-source"), &Value::Null)
@@ -209,7 +204,7 @@ fn a_day_in_miniature_adds_up() {
     let mail = "reference = \"mail 81\"\nprovider = \"R. Searcher\"\nreceived = 2026-11-22\nobserved = 2026-11-21\n\
         tlp = \"RED\"\npermission = \"mail 81\"\nidentifier = \"leaked-key\"\nseverity = \"critical\"\n\
         text_nl = \"Trek de sleutel in.\"\nassessed_by = \"A. Analyst\"\n";
-    day.work().write("keys.csv.toml", mail);
+    day.work.write("keys.csv.toml", mail);
     let keys = day.dump(
         "once",
         "keys.csv",
@@ -218,7 +213,7 @@ fn a_day_in_miniature_adds_up() {
     );
     day.check(&keys, &[("school told", 1), ("isp tlp-permission", 1)]);
     let notice = format!("spool/new/{}/ncsc/school.jsonl", keys["run"].as_str().unwrap());
-    let told = &day.work().alerts(&notice)[0];
+    let told = &day.work.alerts(&notice)[0];
     for (key, value) in [
         ("classification.identifier", "leaked-key"),
         ("severity", "critical"),
@@ -228,7 +223,7 @@ fn a_day_in_miniature_adds_up() {
     ] {
         assert_eq!(told[key], value, "{told}");
     }
-    for (path, (_, bytes)) in day.work().tree("spool") {
+    for (path, (_, bytes)) in day.work.tree("spool") {
         let names = String::from_utf8_lossy(&bytes).contains("Searcher");
         assert_eq!(names, path == format!("new/{}/manifest.json", keys["run"].as_str().unwrap()), "{path}");
     }
@@ -250,10 +245,10 @@ fn a_day_in_miniature_adds_up() {
     let id = held["alert_id"].as_str().unwrap();
     day.run(&format!("held release {id} --config dijkwacht.toml --because called --by analyst"));
     let released = format!("spool/new/{}+held-1", scans["run"].as_str().unwrap());
-    assert_eq!(day.work().alerts(&format!("{released}/ncsc/twin-a.jsonl")).len(), 1);
+    assert_eq!(day.work.alerts(&format!("{released}/ncsc/twin-a.jsonl")).len(), 1);
 
     // The shop was the school's all along: the register is put right, and only what moves is told again.
-    day.work().write(
+    day.work.write(
         "register.csv",
         REGISTER
             .replace(
@@ -265,7 +260,7 @@ fn a_day_in_miniature_adds_up() {
                 "shop,Shop,,business,retail,,user,198.51.100.0/28",
             ),
     );
-    day.work().run("index build -o corrected.dwi register.csv").check(0, &[]);
+    day.work.run("index build -o corrected.dwi register.csv").check(0, &[]);
     let words = "--index corrected.dwi --label right --because wrong-register --changed-since owners.dwi";
     let moved = day.dump(
         "rumours",
@@ -289,13 +284,13 @@ fn a_day_in_miniature_adds_up() {
     assert_eq!(report["total"]["held"], held, "{report}");
 
     // What still waits is what nobody decided: what was held, less the discarded list and the conflict.
-    let waiting = day.work().run("held list --config dijkwacht.toml --json --run-time 2026-11-22T13:00:00Z");
+    let waiting = day.work.run("held list --config dijkwacht.toml --json --run-time 2026-11-22T13:00:00Z");
     let waiting: Value = serde_json::from_str(&waiting.out).unwrap();
     assert_eq!(waiting["waiting"], held - 15 - 2, "{waiting}");
 
     // The hospital asks to be forgotten: nothing of it is left, and how much went is known.
     day.run("spool forget --config dijkwacht.toml --owner hospital --because asked");
     day.run("spool verify --config dijkwacht.toml");
-    let left = day.work().files("spool");
+    let left = day.work.files("spool");
     assert!(left.iter().all(|file| !file.contains("hospital")), "{left:?}");
 }

@@ -86,7 +86,7 @@ pub struct Context {
 }
 
 /// The classification where neither feed nor format says another.
-const CLASSIFICATION_DEFAULT: &str = "vulnerable-system";
+pub const CLASSIFICATION_DEFAULT: &str = "vulnerable-system";
 /// Bytes of the index id that a line shows, as twice as many digits.
 const INDEX_ID_BYTES_SHOWN: usize = 8;
 
@@ -140,7 +140,7 @@ impl Context {
 
     /// How far an alert of it may go: never further.
     pub fn notice_tlp(&self, finding: &Finding<'_>) -> Tlp {
-        self.tlp(finding).max(self.provenance.notice_tlp.unwrap_or(Tlp::Clear))
+        self.provenance.notice_tlp_of(self.tlp(finding))
     }
 
     /// Where the findings come from.

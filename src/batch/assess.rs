@@ -3,12 +3,12 @@
 use super::Failure;
 use super::output::{print_json, print_lines};
 use super::setup::Setup;
+use crate::alert::CLASSIFICATION_DEFAULT;
 use crate::config::{
     Config, read_classification, read_credibility, read_part, read_reliability, read_severity, read_standing,
 };
 use crate::policy::{
-    Answer, Assessed, Assessment, AssessmentRule, Hold, Inquiry, NO_GROUND, Permission, Provenance, Severity,
-    Terms, Then, Tlp,
+    Answer, Assessment, AssessmentRule, Hold, Inquiry, Permission, Provenance, Severity, Terms, Then, Tlp,
 };
 use crate::scan::Side;
 use serde::Serialize;
@@ -129,7 +129,7 @@ fn outcome<'c>(config: &'c Config, words: &AssessWords) -> Result<Outcome<'c>, S
     let inquiry = Inquiry {
         provenance: &provenance,
         tlp,
-        classification: classification.as_deref().unwrap_or("vulnerable-system"),
+        classification: classification.as_deref().unwrap_or(CLASSIFICATION_DEFAULT),
         identifier: words.identifier.as_deref().or(feed.identifier.as_deref()).unwrap_or_default(),
         severity: severity.unwrap_or_else(|| Severity::read(feed.severity.as_deref().unwrap_or_default())),
         age_days: words.age_days,
@@ -138,7 +138,7 @@ fn outcome<'c>(config: &'c Config, words: &AssessWords) -> Result<Outcome<'c>, S
     let rulebook = &config.rulebook;
     let is_tlp_unknown = Tlp::is_unknown(words.tlp.as_deref());
     let terms = Terms { assessment: &rulebook.assessment, inquiry, is_tlp_unknown };
-    let label = tlp.max(provenance.notice_tlp.unwrap_or(Tlp::Clear)).as_str();
+    let label = provenance.notice_tlp_of(tlp).as_str();
     if words.age_days > rulebook.age_days_max.into() {
         return Ok(Outcome::held(Hold::TooOld, None, label, &TOO_OLD));
     }
@@ -151,27 +151,17 @@ fn read<T>(word: &Option<String>, read: impl Fn(&str) -> Result<T, String>) -> R
 
 impl<'t> Outcome<'t> {
     fn of(answer: Answer, assessment: &'t Assessment, tlp: &'static str) -> Self {
-        let rule = |assessed| match assessed {
-            Assessed::Rule(number) => assessment.rule(number),
-            Assessed::NoRule | Assessed::Ground => None,
-        };
         match answer {
-            Answer::Go(assessed) | Answer::Drop(assessed) => match rule(assessed) {
+            Answer::Go(assessed) | Answer::Drop(assessed) => match assessment.rule_of(assessed) {
                 Some(rule) => Self::by(rule, None, tlp),
-                None => Self {
-                    outcome: "share",
-                    reason: None,
-                    code: None,
-                    without: vec![],
-                    tlp,
-                    nl: SHARED.nl,
-                    en: SHARED.en,
-                },
+                None => Self::said("share", None, None, tlp, &SHARED),
             },
-            Answer::Hold(hold, assessed) => match (rule(assessed), hold) {
+            Answer::Hold(hold, assessed) => match (assessment.rule_of(assessed), hold) {
                 (Some(rule), _) => Self::by(rule, Some(hold.as_str()), tlp),
                 (None, Hold::TlpUnknown) => Self::held(hold, None, tlp, &TLP_UNKNOWN),
-                (None, Hold::Assessment) => Self::held(hold, Some(NO_GROUND), tlp, &WITHOUT_GROUND),
+                (None, Hold::Assessment) => {
+                    Self::held(hold, assessment.code_of(assessed), tlp, &WITHOUT_GROUND)
+                }
                 (None, _) => Self::held(hold, None, tlp, &TLP_PERMISSION),
             },
         }
@@ -187,8 +177,17 @@ impl<'t> Outcome<'t> {
     }
 
     fn held(hold: Hold, code: Option<&'t str>, tlp: &'static str, sentence: &Sentence) -> Self {
-        let Sentence { nl, en } = *sentence;
-        Self { outcome: "hold", reason: Some(hold.as_str()), code, without: vec![], tlp, nl, en }
+        Self::said("hold", Some(hold.as_str()), code, tlp, sentence)
+    }
+
+    fn said(
+        outcome: &'static str,
+        reason: Option<&'static str>,
+        code: Option<&'t str>,
+        tlp: &'static str,
+        &Sentence { nl, en }: &Sentence,
+    ) -> Self {
+        Self { outcome, reason, code, without: vec![], tlp, nl, en }
     }
 }
 

@@ -18,8 +18,8 @@ use crate::pipeline::{
     Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{
-    Answer, Asked, Assessed, Blown, Credibility, Fuse, Hold, InOffice, Line, NO_GROUND, Outcome, Permission,
-    Provenance, Recipients, Reliability, Rulebook, Tlp, explain as explain_choice,
+    Answer, Asked, Blown, Credibility, Fuse, Hold, InOffice, Line, Outcome, Permission, Provenance,
+    Recipients, Reliability, Rulebook, Tlp, explain as explain_choice,
 };
 use crate::register::Register;
 use crate::scan::{Encoding, Field, Input, Io, Take};
@@ -536,11 +536,8 @@ impl<'a> Desk<'a> {
             Answer::Hold(reason, assessed) => ("hold", Some(reason.as_str()), assessed),
             Answer::Drop(assessed) => ("drop", None, assessed),
         };
-        let rule = match assessed {
-            Assessed::Rule(number) => self.rulebook.assessment.rule(number),
-            Assessed::NoRule | Assessed::Ground => None,
-        };
-        let code = (assessed == Assessed::Ground).then_some(NO_GROUND).or(rule.map(|rule| &*rule.code));
+        let assessment = &self.rulebook.assessment;
+        let (rule, code) = (assessment.rule_of(assessed), assessment.code_of(assessed));
         AskedStep {
             owner_id: self.index.owner(asked.line.owner).id.to_owned(),
             role: standing.role.as_str(),

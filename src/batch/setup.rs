@@ -240,8 +240,7 @@ pub(super) fn facts_of(
     config: &Config,
     report: Option<&DumpReport>,
 ) -> FeedFacts {
-    let feed = config.feed(name);
-    let feed = report.map_or(feed.clone(), |report| report.over(feed));
+    let feed = config.feed_with(name, report);
     let words = reading.over(&feed, config).expect("the words were checked before");
     let Words { format, encoding, password_file, options } = words;
     FeedFacts { format, encoding, password_file, options, ..feed.facts(config) }

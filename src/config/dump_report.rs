@@ -36,6 +36,7 @@ use crate::alert::{ReportWords, is_classification, is_severity};
 use crate::moment::Moment;
 use crate::pipeline::SourceReport;
 use crate::policy::{Credibility, FuseMode, Language, Permission, Provenance, Reliability, Tlp};
+use crate::scan::is_cve;
 use crate::text::{says_nothing, show};
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,6 +49,8 @@ use std::sync::Arc;
 pub const REPORT_BYTES_MAX: u64 = 64 << 10;
 /// CVE numbers of a report.
 const CVES_MAX: usize = 100;
+/// Bytes of a CVE number: its own digits are at most ten.
+const CVE_BYTES_MAX: usize = "CVE-2019-0123456789".len();
 
 /// A checked report.
 #[derive(Clone, Debug)]
@@ -224,23 +227,13 @@ fn read_cves(value: Option<&toml::Value>) -> Result<Vec<String>, String> {
         return Err(format!("cve names {} numbers; at most {CVES_MAX} are told", items.len()));
     }
     let read = |item: &toml::Value| match item.as_str().map(str::trim) {
-        Some(cve) if is_cve(cve) => Ok(cve.to_owned()),
+        Some(cve) if is_cve(cve) && cve.len() <= CVE_BYTES_MAX => Ok(cve.to_owned()),
         _ => {
             let item = show(item.to_string().as_bytes(), 64);
             Err(format!("cve {item} is no CVE number (such as CVE-2019-0708, or a list of such)"))
         }
     };
     items.iter().map(read).collect()
-}
-
-/// `CVE-2019-0708`, in any case.
-fn is_cve(text: &str) -> bool {
-    let Some((head, rest)) = text.split_at_checked("CVE-".len()) else { return false };
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = |(year, number): (&str, &str)| {
-        year.len() == 4 && (4..=10).contains(&number.len()) && is_number(year) && is_number(number)
-    };
-    head.eq_ignore_ascii_case("CVE-") && rest.split_once('-').is_some_and(fits)
 }
 
 /// As a manifest has it: times are text.

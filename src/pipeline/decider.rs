@@ -6,8 +6,8 @@ use crate::index::{Assignment, Claim, Finder, Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::policy::{
-    Asked, Assessed, Case, Copies, Decision, Entry, Evidence, Exception, Hold, InOffice, Inquiry, Line,
-    NO_GROUND, Recipients, Redaction, Removable, Rulebook, Terms, Tlp, decide, permit_telling,
+    Asked, Case, Copies, Decision, Entry, Evidence, Exception, Hold, InOffice, Inquiry, Line, Recipients,
+    Redaction, Removable, Rulebook, Terms, Tlp, decide, permit_telling,
 };
 use crate::scan::{Finding, Subject};
 use crate::spool;
@@ -152,7 +152,9 @@ impl Decider<'_> {
     fn terms<'t>(&'t self, finding: &'t Finding<'_>) -> Terms<'t> {
         let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
         let age_seconds = self.run_time.unix_seconds() - seen.unix_seconds();
-        let entry = self.context.entry(finding);
+        let assessment = &self.rulebook.assessment;
+        // Without a rule nobody asks what is known of the trouble.
+        let entry = if assessment.rules.is_empty() { None } else { self.context.entry(finding) };
         let inquiry = Inquiry {
             provenance: self.context.provenance(),
             tlp: self.context.tlp(finding),
@@ -164,7 +166,7 @@ impl Decider<'_> {
         };
         let is_tlp_unknown =
             self.context.provenance().is_tlp_unknown || Tlp::is_unknown(finding.tlp.as_deref());
-        Terms { assessment: &self.rulebook.assessment, inquiry, is_tlp_unknown }
+        Terms { assessment, inquiry, is_tlp_unknown }
     }
 
     /// What a recipient is told of a finding: ids and lines are made from nothing else.
@@ -173,19 +175,7 @@ impl Decider<'_> {
     }
 
     fn redaction(&self, line: &Line) -> Redaction {
-        match line.assessed {
-            Assessed::Rule(number) => self.rulebook.assessment.redaction(number),
-            Assessed::NoRule | Assessed::Ground => Redaction::NONE,
-        }
-    }
-
-    /// The code of what the assessment said of a line.
-    pub(super) fn assessment(&self, line: &Line) -> Option<&str> {
-        match line.assessed {
-            Assessed::NoRule => None,
-            Assessed::Ground => Some(NO_GROUND),
-            Assessed::Rule(number) => Some(&self.rulebook.assessment.rule(number)?.code),
-        }
+        self.rulebook.assessment.redaction_of(line.assessed)
     }
 
     /// What an exception keeps back. Held lines are kept back only all together: what a person must decide stays whole.
@@ -319,7 +309,7 @@ impl Decider<'_> {
             member,
             background,
             ground: self.index.standing(line).ground,
-            assessment: self.assessment(line),
+            assessment: self.rulebook.assessment.code_of(line.assessed),
             hold,
             recipient,
             ids,

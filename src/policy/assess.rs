@@ -4,6 +4,7 @@
 //! principle is to share as far as possible. For the same reason a *hold* is the last resort: where a later rule that fits lets the
 //! alert go with fields taken out, that is done instead.
 
+use super::decision::Assessed;
 use super::provenance::{Credibility, Provenance, Reliability};
 use super::redaction::Redaction;
 use super::severity::Severity;
@@ -153,10 +154,28 @@ impl Assessment {
         self.rules.get(usize::from(number))
     }
 
-    /// What a rule takes out.
+    /// The rule that decided about a line.
     #[must_use]
-    pub fn redaction(&self, number: u16) -> Redaction {
-        match self.rule(number).map(|rule| rule.then) {
+    pub fn rule_of(&self, assessed: Assessed) -> Option<&AssessmentRule> {
+        match assessed {
+            Assessed::Rule(number) => self.rule(number),
+            Assessed::NoRule | Assessed::Ground => None,
+        }
+    }
+
+    /// The code of what was said of a line.
+    #[must_use]
+    pub fn code_of(&self, assessed: Assessed) -> Option<&str> {
+        match assessed {
+            Assessed::Ground => Some(NO_GROUND),
+            assessed => self.rule_of(assessed).map(|rule| &*rule.code),
+        }
+    }
+
+    /// What is taken out of a line.
+    #[must_use]
+    pub fn redaction_of(&self, assessed: Assessed) -> Redaction {
+        match self.rule_of(assessed).map(|rule| rule.then) {
             Some(Then::Redact(redaction)) => redaction,
             _ => Redaction::NONE,
         }
@@ -170,9 +189,8 @@ impl When {
         fn allows<T: PartialEq>(asked: &[T], is: &T) -> bool {
             asked.is_empty() || asked.contains(is)
         }
-        let names = |asked: &[String], is: &str| {
-            asked.is_empty() || asked.iter().any(|asked| *asked == is.trim().to_lowercase())
-        };
+        let names =
+            |asked: &[String], is: &str| asked.is_empty() || asked.contains(&is.trim().to_lowercase());
         let provenance = inquiry.provenance;
         allows(&self.reliability, &provenance.reliability.unwrap_or(Reliability::F))
             && allows(&self.credibility, &provenance.credibility.unwrap_or(Credibility::UNKNOWN))

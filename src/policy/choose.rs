@@ -4,8 +4,8 @@
 //!
 //! 1. *Validity.* A registration that is not valid on the day takes no part.
 //! 2. *Rungs.* The `user` domain of the name that the finding is about; the `user` prefix; the `user` domain of the names that the system
-//!    shows, if all that are registered are one organisation's; the `user` AS number that announces the address; the `network` prefix; any other `user` AS number; the `network` AS number; a
-//!    `link`, in the same order of keys. The next rung is asked only when nobody is left on this one.
+//!    shows, if all that are registered are one organisation's; the `user` AS number that announces the address; the `network` prefix; any
+//!    other `user` AS number; the `network` AS number; a `link`, in the same order of keys. The next rung is asked only when nobody is left on this one.
 //! 3. *Specificity.* A registration gives way to one of another organisation that lies strictly inside it, whatever their
 //!    sources. Equal ones and ones that cross stay rivals. A `user` AS number counts as the prefix that it announces: it gives way to a
 //!    `network` prefix of another organisation inside that.
@@ -234,15 +234,11 @@ fn choose_on<O: Owners>(
     let mut first_candidate = None;
     let mut number = 0;
     while let Some(&rung) = rungs.get(number) {
-        let Some(contest) = contest_on(rung, evidence, day, owners, &gave_way) else {
+        let Some((contest, leaders)) = contest_on(rung, evidence, day, owners, &gave_way) else {
             number += 1;
             continue;
         };
-        let organisation = match contest.leaders() {
-            Leaders::None => {
-                number += 1;
-                continue;
-            }
+        let organisation = match leaders {
             Leaders::Several => {
                 let outcome = Outcome::Conflict(contest.claimants());
                 return Chosen { outcome, rung: Some(number), gave_way };
@@ -265,22 +261,22 @@ fn choose_on<O: Owners>(
     Chosen { outcome, rung: None, gave_way }
 }
 
-/// The contest that decides on a rung, of shown names that of the first that is registered; none where nobody takes part, or the names that a system shows are of several owners.
+/// The contest that decides on a rung, and who leads it; of shown names that of the first that is registered. None where nobody
+/// takes part, or the names that a system shows are of several owners.
 fn contest_on<'c, O: Owners>(
     rung: Rung,
     evidence: Evidence<'c>,
     day: Day,
     owners: &'c O,
     gave_way: &'c [OwnerIx],
-) -> Option<Contest<'c, O>> {
-    let contests = evidence.of(rung.list).map(|claims| Contest { claims, rung, day, owners, gave_way });
-    let mut contests = contests.filter(|contest| !matches!(contest.leaders(), Leaders::None));
-    let first = contests.next()?;
-    let agrees = |other: Contest<'_, O>| match (first.leaders(), other.leaders()) {
-        (Leaders::One(one), Leaders::One(other)) => one == other,
-        _ => false,
-    };
-    contests.all(agrees).then_some(first)
+) -> Option<(Contest<'c, O>, Leaders)> {
+    let mut led = evidence.of(rung.list).filter_map(|claims| {
+        let contest = Contest { claims, rung, day, owners, gave_way };
+        contest.leaders().map(|leaders| (contest, leaders))
+    });
+    let (contest, leaders) = led.next()?;
+    let agrees = |(_, other)| matches!(leaders, Leaders::One(_)) && other == leaders;
+    led.all(agrees).then_some((contest, leaders))
 }
 
 /// Order among claims: most specific first, then source, then line.
@@ -295,8 +291,8 @@ pub(super) fn is_valid(claim: &Claim, day: Day) -> bool {
 }
 
 /// Who leads a contest.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaders {
-    None,
     One(OwnerIx),
     Several,
 }
@@ -359,10 +355,12 @@ impl<'c, O: Owners> Contest<'c, O> {
         self.rivals().filter(move |claim| Some(claim.source) == source)
     }
 
-    fn leaders(&self) -> Leaders {
+    /// None where nobody takes part.
+    fn leaders(&self) -> Option<Leaders> {
         let mut organisations = self.deciding().map(|claim| self.organisation(claim));
-        let Some(first) = organisations.next() else { return Leaders::None };
-        if organisations.all(|other| other == first) { Leaders::One(first) } else { Leaders::Several }
+        let first = organisations.next()?;
+        let is_alone = organisations.all(|other| other == first);
+        Some(if is_alone { Leaders::One(first) } else { Leaders::Several })
     }
 
     /// One line for each organisation that decides, best rank first.

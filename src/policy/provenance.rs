@@ -114,6 +114,12 @@ impl Provenance {
     pub fn of_tlp(tlp: Option<Tlp>) -> Self {
         Self { tlp, ..Self::default() }
     }
+
+    /// What an alert bears whose finding has this label: never less strict.
+    #[must_use]
+    pub fn notice_tlp_of(&self, tlp: Tlp) -> Tlp {
+        tlp.max(self.notice_tlp.unwrap_or(Tlp::Clear))
+    }
 }
 
 #[cfg(test)]

@@ -147,8 +147,15 @@ impl Line {
     }
 
     fn attributes(&self) -> Result<Attributes<'_>, Wrong> {
-        let (place, standing) = (&self.constituency, &self.ground);
-        let texts = [&self.name, &self.kvk, &self.ripe_org, &self.same_as, place, &self.sector, standing];
+        let texts = [
+            &self.name,
+            &self.kvk,
+            &self.ripe_org,
+            &self.same_as,
+            &self.constituency,
+            &self.sector,
+            &self.ground,
+        ];
         let mut attributes = Attributes::default();
         for (attribute, text) in Attribute::ALL.into_iter().zip(texts) {
             attributes[attribute as usize] = filled(text).map(|text| attribute.read(text)).transpose()?;

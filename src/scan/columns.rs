@@ -681,7 +681,7 @@ pub(super) fn push_words<'r>(
 }
 
 /// Whether a word has the form `CVE-2024-12345`, in any case.
-pub(super) fn is_cve(word: &str) -> bool {
+pub fn is_cve(word: &str) -> bool {
     let is_number =
         |text: &str, least: usize| text.len() >= least && text.bytes().all(|b| b.is_ascii_digit());
     let rest = word.get(..4).filter(|start| start.eq_ignore_ascii_case("cve-")).and_then(|_| word.get(4..));

@@ -48,6 +48,7 @@ mod zgrab2;
 mod zip;
 mod zmap;
 
+pub use columns::is_cve;
 pub use delimited::COLUMNS_MAX;
 pub use detect::{DetectError, Opened, format_by_name, open_format};
 pub use encoding::Encoding;

@@ -115,10 +115,7 @@ fn process_with(task: &Task, report: Option<&DumpReport>, stop: &Arc<AtomicBool>
         input: &Input::Arrived(task.file.path.clone()),
         name: &shown_name(&task.file),
         feed: Some(feed),
-        feeds: &|name| {
-            let feed = config.feed(name);
-            report.map_or(feed.clone(), |report| report.over(feed)).facts(config)
-        },
+        feeds: &|name| config.feed_with(name, report).facts(config),
         run_time,
         observed: observed.as_ref().map(|(text, moment)| (text.as_str(), *moment)),
         label: None,
