@@ -279,7 +279,7 @@ fn merging_in_parts_is_merging_one_by_one() {
             .collect();
         let merge = |findings: &[Finding<'_>]| {
             let mut merged = Merged::default();
-            findings.iter().for_each(|finding| merged.add(finding));
+            findings.iter().for_each(|finding| merged.add(finding, Tlp::Amber));
             merged
         };
         let cut = random.usize(..=findings.len());
@@ -518,12 +518,10 @@ fn equal_alerts_unite_their_cves_and_tags() {
     let own = Finding { cves: vec!["CVE-1".into()], tags: vec!["b".into(), "a".into()], ..finding() };
     let mut merged = Merged::default();
     for _ in 0..2 {
-        merged.add(&Finding {
-            cves: vec!["CVE-3".into(), "cve-1".into()],
-            tags: vec!["a".into()],
-            ..finding()
-        });
-        merged.add(&Finding { cves: vec!["CVE-2".into()], tags: vec!["c;d".into()], ..finding() });
+        let cves = vec!["CVE-3".into(), "cve-1".into()];
+        merged.add(&Finding { cves, tags: vec!["a".into()], ..finding() }, Tlp::Amber);
+        let cves = vec!["CVE-2".into()];
+        merged.add(&Finding { cves, tags: vec!["c;d".into()], ..finding() }, Tlp::Amber);
     }
     let bytes = write(&facts(), &own, "192.0.2.0/24", None, Some(&merged));
     let object: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
@@ -533,6 +531,22 @@ fn equal_alerts_unite_their_cves_and_tags() {
     let bytes = write(&facts(), &finding(), "192.0.2.0/24", None, Some(&merged));
     let object: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(object["product.vulnerabilities"], "cve-3;cve-1;cve-2");
+}
+
+#[test]
+fn an_alert_of_several_records_bears_the_strictest_of_their_labels() {
+    let label = |own: Tlp, other: Tlp| {
+        let mut merged = Merged::default();
+        [own, other, own].iter().for_each(|tlp| merged.add(&finding(), *tlp));
+        let own = Finding { tlp: Some(own.as_str().into()), ..finding() };
+        let facts = RunFacts { provenance: Provenance::of_tlp(Some(Tlp::Clear)), ..facts() };
+        let bytes = write(&facts, &own, "192.0.2.0/24", None, Some(&merged));
+        let object: Map<String, Value> = serde_json::from_slice(&bytes).unwrap();
+        object["extra.tlp"].as_str().and_then(Tlp::read).unwrap()
+    };
+    for (own, other) in Tlp::ALL.into_iter().flat_map(|own| Tlp::ALL.map(|other| (own, other))) {
+        assert_eq!(label(own, other), own.max(other), "{own} {other}");
+    }
 }
 
 #[test]
@@ -556,7 +570,7 @@ fn what_is_too_long_is_cut_visibly() {
 
     let mut merged = Merged::default();
     for tag in 0..2 * LIST_ITEMS_MAX {
-        merged.add(&Finding { tags: vec![tag.to_string().into()], ..finding() });
+        merged.add(&Finding { tags: vec![tag.to_string().into()], ..finding() }, Tlp::Amber);
     }
     let bytes = write(&facts(), &finding(), "192.0.2.0/24", None, Some(&merged));
     assert!(String::from_utf8(bytes).unwrap().contains(&format!(";{};…\"", LIST_ITEMS_MAX - 1)));

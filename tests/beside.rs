@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "each test uses its own part of it")]
 mod work;
 
+use dijkwacht::policy::Tlp;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -165,6 +166,39 @@ fn a_label_is_never_loosened_and_red_goes_by_a_permission_of_the_report_alone() 
     assert_eq!(counts("tlp = \"CLEAR\"\n", "tlp = \"\"\n"), (2, none()));
     assert_eq!(counts("", "hold = true\n"), (0, held("fuse", 2)));
     assert_eq!(counts("mode = \"hold\"\n", "hold = false\n"), (0, held("fuse", 2)));
+}
+
+/// A record without a label is AMBER, and counts beside others as one that says so.
+#[test]
+fn equal_alerts_are_one_with_the_strictest_label_of_all() {
+    let labels = ["", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT"];
+    for feed in [None, Some(Tlp::Clear), Some(Tlp::Green)] {
+        let of_feed = feed.map(|tlp| format!("tlp = \"{tlp}\"\n")).unwrap_or_default();
+        let config = format!("[feeds.csv]\npermission = \"mail\"\nidentifier = \"x\"\n{of_feed}");
+        for (one, other) in labels.into_iter().flat_map(|one| labels.map(|other| (one, other))) {
+            let work = work("");
+            work.write("config.toml", &config);
+            let row = |label: &str| format!("192.0.2.1,3389,{label}\n");
+            work.write("rows.csv", format!("ip,port,tlp\n{}{}{}", row(one), row(other), row(one)));
+            let alerts = output(&work, "--config config.toml rows.csv");
+            let strictest = [one, other].map(|label| Tlp::of(Some(label), feed)).into_iter().max().unwrap();
+            assert_eq!(alerts.len(), 1, "{one:?} {other:?}");
+            assert_eq!(alerts[0]["extra.tlp"], strictest.as_str(), "{one:?} {other:?} of feed {feed:?}");
+        }
+    }
+}
+
+/// What has a label that nobody can read is held, and bears AMBER at least when a person sends it.
+#[test]
+fn what_a_label_that_nobody_can_read_holds_does_not_become_clear() {
+    let work = work("tlp = \"purple\"\nidentifier = \"x\"\n");
+    work.write("list.csv", "ip,port,tlp\n192.0.2.1,3389,CLEAR\n");
+    let run = run(&work, "list.csv");
+    let held = work.alerts(&format!("spool/held/{run}/ncsc/school.jsonl"));
+    assert_eq!(
+        (&held[0]["extra.tlp"], &held[0]["extra.held.reason"]),
+        (&"AMBER".into(), &"tlp-unknown".into())
+    );
 }
 
 #[test]

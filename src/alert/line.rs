@@ -255,16 +255,17 @@ impl Recipient {
 pub struct Merged {
     cves: Vec<String>,
     tags: Vec<String>,
-    /// The strictest label that their records say.
+    /// The strictest of their labels.
     tlp: Option<Tlp>,
 }
 
 impl Merged {
-    /// Adds those of one more record. The line does not depend on how often, but on the order of different ones.
-    pub fn add(&mut self, finding: &Finding<'_>) {
+    /// Adds those of one more record, and the label that an alert of it bears alone. The line does not depend on how often, but
+    /// on the order of different ones.
+    pub fn add(&mut self, finding: &Finding<'_>, tlp: Tlp) {
         add_new(&mut self.cves, finding.cves.iter().map(|cve| Cow::Owned(cve.to_lowercase())));
         add_new(&mut self.tags, finding.tags.iter().map(|tag| Cow::Borrowed(&**tag)));
-        self.tlp = self.tlp.max(Some(Tlp::of(finding.tlp.as_deref(), Some(Tlp::Clear))));
+        self.tlp = self.tlp.max(Some(tlp));
     }
 
     fn tlp(&self) -> Tlp {

@@ -189,7 +189,8 @@ impl Written {
             permission: self.permission,
             reliability: reliability.map_err(of("reliability"))?,
             credibility: credibility.map_err(of("credibility"))?,
-            tlp: label.and_then(Tlp::read),
+            // One that cannot be read may be any: what is held bears the default at least.
+            tlp: label.map(|label| Tlp::read(label).unwrap_or(Tlp::DEFAULT)),
             is_tlp_unknown: label.is_some_and(|label| Tlp::read(label).is_none()),
             hold: self.hold,
         })

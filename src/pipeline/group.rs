@@ -7,6 +7,7 @@ use super::RunError;
 use super::render::{Piece, Work};
 use super::sort::Match;
 use crate::alert::{Ids, Merged};
+use crate::policy::Hold;
 use rayon::prelude::*;
 
 /// Matches that one task gathers.
@@ -25,6 +26,8 @@ struct GroupLine {
     found: Match,
     record: Vec<u8>,
     merged: Merged,
+    /// The first reason of all that hold one of its records. Only where a fuse holds what others let go do they differ.
+    hold: Option<Hold>,
 }
 
 impl Group {
@@ -49,15 +52,18 @@ impl Group {
         let record = work.copy(found)?;
         let again = work.decide_again(found, &record)?;
         let ids = work.ids(found, &again);
+        let tlp = work.notice_tlp(&again);
         if let Some(line) = self.line_of(&ids) {
-            line.merged.add(&again.finding);
+            line.merged.add(&again.finding, tlp);
+            line.hold = line.hold.min(again.hold);
             self.duplicates += 1;
             return Ok(());
         }
         let mut merged = Merged::default();
-        merged.add(&again.finding);
+        merged.add(&again.finding, tlp);
+        let hold = again.hold;
         drop(again);
-        self.lines.push(GroupLine { ids, found, record, merged });
+        self.lines.push(GroupLine { ids, found, record, merged, hold });
         Ok(())
     }
 
@@ -72,6 +78,7 @@ impl Group {
             match self.line_of(&line.ids) {
                 Some(known) => {
                     known.merged.append(&line.merged);
+                    known.hold = known.hold.min(line.hold);
                     self.duplicates += 1;
                 }
                 None => self.lines.push(line),
@@ -81,8 +88,9 @@ impl Group {
 
     /// Writes its lines.
     pub(super) fn write(&self, work: Work<'_>, piece: &mut Piece) -> Result<(), RunError> {
-        for GroupLine { ids, found, record, merged } in &self.lines {
-            let again = work.decide_again(*found, record)?;
+        for GroupLine { ids, found, record, merged, hold } in &self.lines {
+            let mut again = work.decide_again(*found, record)?;
+            again.hold = *hold;
             piece.push(work, &again, ids, found.record(), Some(merged));
         }
         piece.duplicates += self.duplicates;

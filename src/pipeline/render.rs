@@ -13,7 +13,7 @@ use super::judge::Spill;
 use super::sort::{Match, Sorted};
 use super::wide::Wide;
 use crate::alert::{Ids, Merged, Recipient};
-use crate::policy::{Decision, Entry, Hold, Line, Severity};
+use crate::policy::{Decision, Entry, Hold, Line, Severity, Tlp};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -221,6 +221,11 @@ impl<'a> Work<'a> {
         self.records.copy(found, self.format)
     }
 
+    /// The label that an alert of a match bears alone.
+    pub(super) fn notice_tlp(self, again: &Again<'_>) -> Tlp {
+        self.decider.context.notice_tlp(&again.finding)
+    }
+
     /// The ids of a match.
     pub(super) fn ids(self, found: Match, again: &Again<'_>) -> Ids {
         self.decider.ids(&again.finding, found.owner())
@@ -269,7 +274,8 @@ pub(super) struct Again<'r> {
     pub(super) finding: Finding<'r>,
     entry: Option<&'r Entry>,
     line: Line,
-    hold: Option<Hold>,
+    /// Why it is held, if it is.
+    pub(super) hold: Option<Hold>,
 }
 
 impl Piece {
