@@ -555,7 +555,8 @@ impl Written {
                 exceptions: (self.exceptions.into_iter().map(WrittenException::check))
                     .collect::<Result<_, _>>()
                     .map_err(|problem| Wrong::at(&["exceptions"])(format!("[[exceptions]]: {problem}")))?,
-                assessment: check_assessment(self.assessment).map_err(Wrong::at(&["assessment"]))?,
+                assessment: check_assessment(self.assessment, age_days_max)
+                    .map_err(Wrong::at(&["assessment"]))?,
                 age_days_max,
             },
             findings: Findings::default(),

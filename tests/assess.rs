@@ -120,3 +120,50 @@ fn the_page_has_every_rule_in_its_order_in_both_languages() {
     work.write("empty.toml", "");
     assert!(work.run("assess table --config empty.toml").out.contains("there are no rules"));
 }
+
+#[test]
+fn a_rule_that_can_never_decide_is_refused() {
+    let rule = |code: &str, then: &str, asks: &str| {
+        let fields = if then == "redact" { "redact = [\"extra.tag\"]\n" } else { "" };
+        format!(
+            "[[assessment]]\ncode = \"{code}\"\nthen = \"{then}\"\n{fields}{asks}\nnl = \"n\"\nen = \"e\"\n"
+        )
+    };
+    let check = |code: i32, rules: &[(&str, &str)], said: &[&str]| {
+        let names = ["a", "b", "c"];
+        let rules: Vec<String> =
+            names.iter().zip(rules).map(|(name, &(then, asks))| rule(name, then, asks)).collect();
+        let work = Work::new();
+        work.write("dijkwacht.toml", rules.concat());
+        work.run("assess table --config dijkwacht.toml").check(code, said);
+    };
+    let low = "severity = [\"low\", \"info\"]";
+    for (before, behind) in [
+        ("", ""),
+        ("", low),
+        (low, low),
+        (low, "severity = \"low\""),
+        (low, "severity = \"info\"\nrole = \"user\""),
+        ("older_than_days = 3", "older_than_days = 3"),
+        ("older_than_days = 3", "older_than_days = 4"),
+    ] {
+        let never = ["rule 2, b: it never decides, since a before it fits all that it fits"];
+        check(78, &[("share", before), ("drop", behind)], &never);
+        check(78, &[("hold", before), ("drop", behind)], &never);
+        check(78, &[("redact", before), ("redact", behind)], &never);
+        check(0, &[("hold", before), ("redact", behind)], &[]);
+        check(78, &[("hold", before), ("redact", behind), ("redact", behind)], &["rule 3, c", "since b"]);
+    }
+    for (before, behind) in [
+        (low, ""),
+        (low, "severity = [\"low\", \"high\"]"),
+        (low, "role = \"user\""),
+        ("older_than_days = 3", "older_than_days = 2"),
+        ("older_than_days = 3", ""),
+    ] {
+        check(0, &[("share", before), ("drop", behind)], &[]);
+    }
+    check(78, &[("hold", "older_than_days = 14")], &["age_days_max = 14 days is held before"]);
+    check(0, &[("hold", "older_than_days = 13")], &[]);
+    check(78, &[("hold", "tlp = []")], &["rule 1, a: tlp is an empty list (leave it out"]);
+}

@@ -24,29 +24,18 @@ pub(super) struct WrittenRule {
     en: String,
     #[serde(default)]
     redact: Vec<String>,
-    #[serde(default)]
-    reliability: OneOrMore<String>,
-    #[serde(default)]
-    credibility: OneOrMore<u8>,
-    #[serde(default)]
-    tlp: OneOrMore<String>,
-    #[serde(default)]
-    classification: OneOrMore<String>,
-    #[serde(default)]
-    identifier: OneOrMore<String>,
-    #[serde(default)]
-    severity: OneOrMore<String>,
+    reliability: Option<OneOrMore<String>>,
+    credibility: Option<OneOrMore<u8>>,
+    tlp: Option<OneOrMore<String>>,
+    classification: Option<OneOrMore<String>>,
+    identifier: Option<OneOrMore<String>>,
+    severity: Option<OneOrMore<String>>,
     older_than_days: Option<u16>,
-    #[serde(default)]
-    part: OneOrMore<String>,
-    #[serde(default)]
-    role: OneOrMore<String>,
-    #[serde(default)]
-    constituency: OneOrMore<String>,
-    #[serde(default)]
-    scope: OneOrMore<String>,
-    #[serde(default)]
-    ground: OneOrMore<String>,
+    part: Option<OneOrMore<String>>,
+    role: Option<OneOrMore<String>>,
+    constituency: Option<OneOrMore<String>>,
+    scope: Option<OneOrMore<String>>,
+    ground: Option<OneOrMore<String>>,
 }
 
 /// `"low"` or `["low", "info"]`.
@@ -57,24 +46,24 @@ enum OneOrMore<T> {
     One(T),
 }
 
-impl<T> Default for OneOrMore<T> {
-    fn default() -> Self {
-        Self::More(Vec::new())
-    }
-}
-
-impl<T> OneOrMore<T> {
-    /// Each item, read.
-    fn read<R>(self, read: impl Fn(T) -> Result<R, String>) -> Result<Vec<R>, String> {
-        match self {
-            Self::More(items) => items.into_iter().map(read).collect(),
-            Self::One(item) => Ok(vec![read(item)?]),
+/// Each item of what a key asks, read; a key that is not there asks nothing.
+fn read_all<T, R>(
+    key: &str,
+    asked: Option<OneOrMore<T>>,
+    read: impl Fn(T) -> Result<R, String>,
+) -> Result<Vec<R>, String> {
+    match asked {
+        None => Ok(Vec::new()),
+        Some(OneOrMore::More(items)) if items.is_empty() => {
+            Err(format!("{key} is an empty list (leave it out to ask nothing about it)"))
         }
+        Some(OneOrMore::More(items)) => items.into_iter().map(read).collect(),
+        Some(OneOrMore::One(item)) => Ok(vec![read(item)?]),
     }
 }
 
-/// The table of the assessment, in order.
-pub(super) fn check_assessment(written: Vec<WrittenRule>) -> Result<Assessment, String> {
+/// The table of the assessment, in order. A rule that can never decide is an error: its writer believes that it does.
+pub(super) fn check_assessment(written: Vec<WrittenRule>, age_days_max: u16) -> Result<Assessment, String> {
     if written.len() > ASSESSMENT_RULES_MAX {
         return Err(format!("[[assessment]]: more than {ASSESSMENT_RULES_MAX} rules"));
     }
@@ -86,13 +75,28 @@ pub(super) fn check_assessment(written: Vec<WrittenRule>) -> Result<Assessment, 
         if rules.iter().any(|other| other.code == rule.code) {
             return Err(format!("[[assessment]] rule {number}, {code}: another rule is called so too"));
         }
-        if let Some(all) = rules.iter().find(|other| other.when.is_anything() && other.then != Then::Hold) {
-            let problem = format!("it is never asked, since {} before it fits everything", all.code);
-            return Err(format!("[[assessment]] rule {number}, {code}: {problem}"));
+        if let Some(why) = never_decides(&rule, &rules, age_days_max) {
+            return Err(format!("[[assessment]] rule {number}, {code}: it never decides, since {why}"));
         }
         rules.push(rule);
     }
     Ok(Assessment { rules })
+}
+
+/// Why a rule that stands behind others never decides, if it never does.
+fn never_decides(rule: &AssessmentRule, before: &[AssessmentRule], age_days_max: u16) -> Option<String> {
+    if rule.when.older_than_days.is_some_and(|days| days >= age_days_max) {
+        return Some(format!(
+            "what is older than age_days_max = {age_days_max} days is held before the table is asked"
+        ));
+    }
+    let takes_all = |other: &&AssessmentRule| {
+        // Where one holds, a later one that takes fields out is asked all the same.
+        let is_asked_on = other.then == Then::Hold && matches!(rule.then, Then::Redact(_));
+        other.when.covers(&rule.when) && !is_asked_on
+    };
+    let other = before.iter().find(takes_all)?;
+    Some(format!("{} before it fits all that it fits", other.code))
 }
 
 impl WrittenRule {
@@ -128,18 +132,20 @@ impl WrittenRule {
         };
         let lower = |word: String| word.to_lowercase();
         let when = When {
-            reliability: self.reliability.read(|letter| read_reliability(&letter))?,
-            credibility: self.credibility.read(read_credibility)?,
-            tlp: self.tlp.read(|label| read_tlp("tlp", &label))?,
-            classification: self.classification.read(|word| read_classification(&word))?,
-            identifier: self.identifier.read(|word| read_identifier(word).map(lower))?,
-            severity: self.severity.read(|word| read_severity(&word))?,
+            reliability: read_all("reliability", self.reliability, |letter| read_reliability(&letter))?,
+            credibility: read_all("credibility", self.credibility, read_credibility)?,
+            tlp: read_all("tlp", self.tlp, |label| read_tlp("tlp", &label))?,
+            classification: read_all("classification", self.classification, |word| {
+                read_classification(&word)
+            })?,
+            identifier: read_all("identifier", self.identifier, |word| read_identifier(word).map(lower))?,
+            severity: read_all("severity", self.severity, |word| read_severity(&word))?,
             older_than_days: self.older_than_days,
-            part: self.part.read(|word| read_part(&word))?,
-            role: self.role.read(|word| read_role(&word))?,
-            constituency: self.constituency.read(|word| read_constituency(&word))?,
-            scope: self.scope.read(|word| read_scope(&word))?,
-            ground: self.ground.read(|word| read_ground(&word))?,
+            part: read_all("part", self.part, |word| read_part(&word))?,
+            role: read_all("role", self.role, |word| read_role(&word))?,
+            constituency: read_all("constituency", self.constituency, |word| read_constituency(&word))?,
+            scope: read_all("scope", self.scope, |word| read_scope(&word))?,
+            ground: read_all("ground", self.ground, |word| read_ground(&word))?,
         };
         Ok(AssessmentRule { code: self.code, when, then, nl: self.nl, en: self.en })
     }

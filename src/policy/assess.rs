@@ -108,7 +108,7 @@ pub struct Inquiry<'f> {
     pub identifier: &'f str,
     /// How bad it is, as the alert says it.
     pub severity: Severity,
-    /// Whole days from the finding to the run; 0 for one without a time, or from the future.
+    /// Days begun from the finding to the run; 0 for one without a time, or from the future.
     pub age_days: u32,
     /// Which part the system plays.
     pub part: Side,
@@ -206,10 +206,26 @@ impl When {
             && names(&self.identifier, inquiry.identifier)
     }
 
-    /// Whether it asks nothing, and fits all.
+    /// Whether it fits all that another fits.
     #[must_use]
-    pub fn is_anything(&self) -> bool {
-        *self == Self::default()
+    pub fn covers(&self, other: &Self) -> bool {
+        fn covers<T: PartialEq>(asked: &[T], other: &[T]) -> bool {
+            asked.is_empty() || !other.is_empty() && other.iter().all(|it| asked.contains(it))
+        }
+        covers(&self.reliability, &other.reliability)
+            && covers(&self.credibility, &other.credibility)
+            && covers(&self.tlp, &other.tlp)
+            && covers(&self.classification, &other.classification)
+            && covers(&self.identifier, &other.identifier)
+            && covers(&self.severity, &other.severity)
+            && self
+                .older_than_days
+                .is_none_or(|days| other.older_than_days.is_some_and(|other| days <= other))
+            && covers(&self.part, &other.part)
+            && covers(&self.role, &other.role)
+            && covers(&self.constituency, &other.constituency)
+            && covers(&self.scope, &other.scope)
+            && covers(&self.ground, &other.ground)
     }
 }
 
