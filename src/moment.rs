@@ -92,6 +92,22 @@ impl Moment {
         Day { number: self.seconds.div_euclid(DAY_SECONDS) as i32 }
     }
 
+    /// Days that have begun from here to a later moment: 1 after a nanosecond, 1 after a day, 2 after a nanosecond more. 0 where
+    /// it is not later.
+    ///
+    /// ```
+    /// use dijkwacht::moment::Moment;
+    ///
+    /// let [seen, run] = ["2026-11-21T12:00:00Z", "2026-11-22T12:00:00.000000001Z"].map(|text| Moment::read(text.as_bytes()).unwrap());
+    /// assert_eq!(seen.days_begun_until(run), 2);
+    /// ```
+    pub fn days_begun_until(self, later: Self) -> u32 {
+        let seconds = later.seconds - self.seconds - i64::from(later.nanos < self.nanos);
+        let begun = seconds + i64::from(later.nanos != self.nanos);
+        // Of at most 9999 years, and from the first nanosecond of a second on.
+        begun.max(0).unsigned_abs().div_ceil(DAY_SECONDS.unsigned_abs()) as u32
+    }
+
     /// Without its fraction.
     pub fn whole_seconds(self) -> Self {
         Self { nanos: 0, ..self }

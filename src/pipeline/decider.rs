@@ -7,7 +7,7 @@ use crate::moment::Moment;
 use crate::net::Asn;
 use crate::policy::{
     Asked, Case, Copies, Decision, Entry, Evidence, Exception, Hold, InOffice, Inquiry, Line, Recipients,
-    Redaction, Removable, Rulebook, Terms, Tlp, decide, permit_telling,
+    Redaction, Removable, Rulebook, Terms, Tlp, decide, permit,
 };
 use crate::scan::{Finding, Subject};
 use crate::spool;
@@ -144,14 +144,13 @@ impl Decider<'_> {
             age_days_max: self.rulebook.age_days_max,
         };
         let decision = decide(&case, self.index);
-        let decision = permit_telling(decision, &case, &self.terms(finding), self.index, tell);
+        let decision = permit(decision, &case, &self.terms(finding), self.index, tell);
         self.keep_back(decision, finding)
     }
 
     /// What decides whether it may be told.
     fn terms<'t>(&'t self, finding: &'t Finding<'_>) -> Terms<'t> {
         let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
-        let age_seconds = self.run_time.unix_seconds() - seen.unix_seconds();
         let assessment = &self.rulebook.assessment;
         // Without a rule nobody asks what is known of the trouble.
         let entry = if assessment.rules.is_empty() { None } else { self.context.entry(finding) };
@@ -161,7 +160,7 @@ impl Decider<'_> {
             classification: self.context.classification(finding, entry),
             identifier: finding.identifier.as_deref().unwrap_or_default(),
             severity: self.context.severity(finding, entry),
-            age_days: u32::try_from(age_seconds / (24 * 60 * 60)).unwrap_or(0),
+            age_days: seen.days_begun_until(self.run_time),
             part: entry.and_then(|entry| entry.part).unwrap_or(finding.side),
         };
         let is_tlp_unknown =
@@ -194,7 +193,8 @@ impl Decider<'_> {
             fitting.iter().any(|it| it.organisation.is_none_or(|excepted| excepted == organisation))
         };
         match decision {
-            decision if decision.lines().is_empty() => decision,
+            // What the assessment drops would not be told: nothing of it is kept back.
+            decision @ (Decision::Unmatched | Decision::Drop(_)) => decision,
             decision if decision.lines().iter().all(is_kept_back) => {
                 Decision::Except(decision.lines().to_vec())
             }

@@ -162,12 +162,13 @@ const RUNGS_OF_SHARED: [Rung; 13] = {
 /// The rungs on which owners of networks stand.
 const NETWORK_RUNGS: [Rung; 3] = [RUNGS[4], RUNGS[7], RUNGS[8]];
 
-/// The rungs for what is known of a finding.
-fn rungs<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> &'static [Rung] {
+/// The rungs for what is known of a finding, as if some organisations had no registration.
+fn rungs<O: Owners>(evidence: Evidence<'_>, day: Day, without: &[OwnerIx], owners: &O) -> &'static [Rung] {
     let users = || {
         let claims = evidence.address.iter();
         let users = claims.filter(|claim| RUNGS[1].takes(claim) && is_valid(claim, day));
-        users.map(|claim| owners.organisation(claim.owner))
+        let users = users.map(|claim| owners.organisation(claim.owner));
+        users.filter(|organisation| !without.contains(organisation))
     };
     match evidence.is_shared && users().any(|one| users().any(|other| one != other)) {
         true => &RUNGS_OF_SHARED,
@@ -192,22 +193,27 @@ impl Rung {
 ///
 /// Allocates for a conflict, and for each organisation that gives way for want of a contact.
 pub fn choose<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> Outcome {
-    choose_on(rungs(evidence, day, owners), evidence, day, Vec::new(), owners).outcome
+    choose_without(evidence, day, &[], owners)
 }
 
 /// Chooses as if some organisations had no registration.
-pub(super) fn choose_of_others<O: Owners>(
+pub(super) fn choose_without<O: Owners>(
     evidence: Evidence<'_>,
     day: Day,
     without: &[OwnerIx],
     owners: &O,
 ) -> Outcome {
-    choose_on(rungs(evidence, day, owners), evidence, day, without.to_vec(), owners).outcome
+    choose_on(rungs(evidence, day, without, owners), evidence, day, without.to_vec(), owners).outcome
 }
 
-/// Chooses among the owners of the network alone.
-pub(super) fn choose_network<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> Outcome {
-    choose_on(&NETWORK_RUNGS, evidence, day, Vec::new(), owners).outcome
+/// Likewise among the owners of the network alone.
+pub(super) fn choose_network<O: Owners>(
+    evidence: Evidence<'_>,
+    day: Day,
+    without: &[OwnerIx],
+    owners: &O,
+) -> Outcome {
+    choose_on(&NETWORK_RUNGS, evidence, day, without.to_vec(), owners).outcome
 }
 
 /// A choice, and what it came to it by.
@@ -472,7 +478,7 @@ impl fmt::Display for Reason {
 
 /// Chooses as [`choose`] does, and gives each registration its reason, in the order of [`Evidence::claims`].
 pub fn explain<O: Owners>(evidence: Evidence<'_>, day: Day, owners: &O) -> (Outcome, Vec<Explanation>) {
-    let rungs = rungs(evidence, day, owners);
+    let rungs = rungs(evidence, day, &[], owners);
     let Chosen { outcome, rung, gave_way } = choose_on(rungs, evidence, day, Vec::new(), owners);
     let leading: &[Line] = match &outcome {
         Outcome::Nobody | Outcome::NoContact(_) => &[],

@@ -71,23 +71,25 @@ impl LinkMode {
 }
 
 impl Copies {
-    /// All who are told, the recipient first where it is among them; each once.
+    /// All who are told, the recipient first where it is among them; each once. As if the organisations in `without` were not
+    /// registered.
     pub(super) fn lines<O: Owners>(
         self,
         told: Line,
         evidence: Evidence<'_>,
         days: (Day, Day),
+        without: &[OwnerIx],
         owners: &O,
     ) -> Vec<Line> {
         let links = match self.link_mode {
             LinkMode::Off => Vec::new(),
-            LinkMode::Copy | LinkMode::Instead => links_of(told, owners),
+            LinkMode::Copy | LinkMode::Instead => links_of(told, without, owners),
         };
         let instead = self.link_mode == LinkMode::Instead && !links.is_empty();
         let mut lines = if instead { Vec::new() } else { vec![told] };
         lines.extend(links);
         if self.notify == Notify::UserAndNetwork && told.rule.role() == Role::User {
-            lines.extend(network_of(told, evidence, days, owners));
+            lines.extend(network_of(told, evidence, days, without, owners));
         }
         let mut seen: Vec<OwnerIx> = Vec::new();
         lines.retain(|line| {
@@ -100,10 +102,13 @@ impl Copies {
 }
 
 /// A line for each link organisation of the entry that is told, through an entry of it that has a contact.
-fn links_of<O: Owners>(told: Line, owners: &O) -> Vec<Line> {
+fn links_of<O: Owners>(told: Line, without: &[OwnerIx], owners: &O) -> Vec<Line> {
     let organisation = owners.organisation(told.owner);
-    let others =
-        owners.links(told.owner).into_iter().filter(|&link| owners.organisation(link) != organisation);
+    let is_other = |link: &OwnerIx| {
+        let link = owners.organisation(*link);
+        link != organisation && !without.contains(&link)
+    };
+    let others = owners.links(told.owner).into_iter().filter(is_other);
     let entry = |link: OwnerIx| {
         let mut entries = std::iter::once(link).chain(owners.united(owners.organisation(link)));
         entries.find(|&entry| owners.has_contact(entry))
@@ -113,8 +118,14 @@ fn links_of<O: Owners>(told: Line, owners: &O) -> Vec<Line> {
 }
 
 /// The line of the network's owner, if both days name the same one, another than the user.
-fn network_of<O: Owners>(told: Line, evidence: Evidence<'_>, days: (Day, Day), owners: &O) -> Option<Line> {
-    let winner = |day| match choose_network(evidence, day, owners) {
+fn network_of<O: Owners>(
+    told: Line,
+    evidence: Evidence<'_>,
+    days: (Day, Day),
+    without: &[OwnerIx],
+    owners: &O,
+) -> Option<Line> {
+    let winner = |day| match choose_network(evidence, day, without, owners) {
         Outcome::Winner(line) => Some(line),
         _ => None,
     };

@@ -1,6 +1,6 @@
 //! What becomes of one finding: the choice at two times, and what must be held.
 
-use super::choose::{Evidence, Outcome, Owners, choose, choose_of_others, entry_told, is_valid, rank};
+use super::choose::{Evidence, Outcome, Owners, choose_without, entry_told, is_valid, rank};
 use super::copies::Copies;
 use super::decision::{Decision, Hold, Line, Rule};
 use crate::index::{Claim, OwnerIx};
@@ -34,25 +34,35 @@ pub struct Case<'c> {
 ///
 /// Allocates only for what is held, and as [`choose`] does.
 pub fn decide<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
-    let decision = choose_at_both_times(case, owners);
-    if decision == Decision::Unmatched {
-        return decision;
-    }
-    if let Some(hold) = case.hold_for_the_finding() {
-        return Decision::Hold(hold, decision.lines()[..1].to_vec());
-    }
-    let inside = case.lines_inside(decision.lines(), owners);
-    match decision {
-        decision if !inside.is_empty() => Decision::Hold(Hold::Prefix, [decision.lines(), &inside].concat()),
-        Decision::Share(line) if case.copies != Copies::default() => {
-            let lines = case.copies.lines(line, case.evidence, case.days(), owners);
-            if lines == [line] { Decision::Share(line) } else { Decision::ShareWith(lines, 0) }
-        }
-        decision => decision,
+    let decision = choose_at_both_times(case, &[], owners);
+    match case.hold_for_the_finding() {
+        Some(hold) if decision != Decision::Unmatched => Decision::Hold(hold, decision.lines()[..1].to_vec()),
+        _ => case.with_others(decision, &[], owners),
     }
 }
 
+/// Decides as if some organisations had no registration; nothing but the recipient holds the finding.
+pub(super) fn decide_without<O: Owners>(case: &Case<'_>, without: &[OwnerIx], owners: &O) -> Decision {
+    case.with_others(choose_at_both_times(case, without, owners), without, owners)
+}
+
 impl Case<'_> {
+    /// A choice, with those who are inside a prefix, or get copies.
+    fn with_others<O: Owners>(&self, chosen: Decision, without: &[OwnerIx], owners: &O) -> Decision {
+        if chosen == Decision::Unmatched {
+            return chosen;
+        }
+        let inside = self.lines_inside(chosen.lines(), without, owners);
+        match chosen {
+            chosen if !inside.is_empty() => Decision::Hold(Hold::Prefix, [chosen.lines(), &inside].concat()),
+            Decision::Share(line) if self.copies != Copies::default() => {
+                let lines = self.copies.lines(line, self.evidence, self.days(), without, owners);
+                if lines == [line] { Decision::Share(line) } else { Decision::ShareWith(lines, 0) }
+            }
+            chosen => chosen,
+        }
+    }
+
     /// What holds a finding whoever its recipient is.
     fn hold_for_the_finding(&self) -> Option<Hold> {
         if self.unknown_type {
@@ -77,10 +87,7 @@ impl Case<'_> {
     }
 
     fn is_too_old(&self) -> bool {
-        let seconds = i64::from(self.age_days_max) * 24 * 60 * 60;
-        let limit =
-            Moment::from_unix(self.run_time.unix_seconds() - seconds, self.run_time.subsecond_nanos());
-        self.time.zip(limit).is_some_and(|(time, limit)| time < limit)
+        self.time.is_some_and(|time| time.days_begun_until(self.run_time) > self.age_days_max.into())
     }
 
     /// The day of the finding (without a time, of the run) and the day of the run.
@@ -88,14 +95,15 @@ impl Case<'_> {
         (self.time.unwrap_or(self.run_time).day(), self.run_time.day())
     }
 
-    /// One line for each organisation with a valid registration of a part of the prefix that has no line in `outer`, by rank.
-    pub(super) fn lines_inside<O: Owners>(&self, outer: &[Line], owners: &O) -> Vec<Line> {
+    /// One line for each organisation with a valid registration of a part of the prefix that has no line in `outer` and is not in
+    /// `without`, by rank.
+    fn lines_inside<O: Owners>(&self, outer: &[Line], without: &[OwnerIx], owners: &O) -> Vec<Line> {
         let (then, now) = self.days();
         let outer: Vec<OwnerIx> = outer.iter().map(|line| owners.organisation(line.claim.owner)).collect();
         let mut others: Vec<(OwnerIx, &Claim)> = (self.inside.iter())
             .filter(|claim| is_valid(claim, then) || is_valid(claim, now))
             .map(|claim| (owners.organisation(claim.owner), claim))
-            .filter(|(organisation, _)| !outer.contains(organisation))
+            .filter(|(organisation, _)| !outer.contains(organisation) && !without.contains(organisation))
             .collect();
         others.sort_by_key(|&(organisation, claim)| (organisation, rank(claim)));
         let mut lines: Vec<Line> = (others.chunk_by(|one, other| one.0 == other.0))
@@ -110,17 +118,9 @@ impl Case<'_> {
     }
 }
 
-/// The choice alone: unmatched, shared, or held as conflict, moved or no-contact.
-fn choose_at_both_times<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
-    choose_by(case, |day| choose(case.evidence, day, owners), owners)
-}
-
-/// Likewise, as if some organisations had no registration.
-pub(super) fn choose_without<O: Owners>(case: &Case<'_>, without: &[OwnerIx], owners: &O) -> Decision {
-    choose_by(case, |day| choose_of_others(case.evidence, day, without, owners), owners)
-}
-
-fn choose_by<O: Owners>(case: &Case<'_>, choose: impl Fn(Day) -> Outcome, owners: &O) -> Decision {
+/// The choice alone, as if some organisations had no registration: unmatched, shared, or held as conflict, moved or no-contact.
+fn choose_at_both_times<O: Owners>(case: &Case<'_>, without: &[OwnerIx], owners: &O) -> Decision {
+    let choose = |day| choose_without(case.evidence, day, without, owners);
     let (then, now) = case.days();
     let outcome_now = choose(now);
     let same =

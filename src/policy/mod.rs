@@ -38,7 +38,7 @@ pub use decision::{Assessed, Decision, Hold, Line, Rule};
 pub use exception::Exception;
 pub use fuse::{Blown, EARLIER_RUNS_MAX, EARLIER_RUNS_MIN, Fuse, FuseLimit, FuseMode, Sending};
 pub use impact::{Impact, OwnerSpace, Space, TooMuch, Whose, check_change};
-pub use permit::{Answer, Asked, Recipients, Terms, permit, permit_telling};
+pub use permit::{Answer, Asked, Recipients, Terms, permit};
 pub use provenance::{Credibility, Permission, Provenance, Reliability};
 pub use redaction::{Redaction, Removable};
 pub use rulebook::{AGE_DAYS_MAX, Rulebook};

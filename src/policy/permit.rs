@@ -5,7 +5,7 @@
 
 use super::assess::{Assessment, Inquiry, Standing, Then};
 use super::choose::Owners;
-use super::decide::{Case, choose_without};
+use super::decide::{Case, decide_without};
 use super::decision::{Assessed, Decision, Hold, Line};
 use crate::index::{Claim, Index, OwnerIx};
 use crate::register::{Constituency, Ground, Scope};
@@ -78,46 +78,56 @@ pub struct Asked {
 
 /// Lets a decision to tell stand, or holds or drops it, or finds another recipient.
 ///
-/// Allocates for what does not simply go.
-pub fn permit<O: Recipients>(decision: Decision, case: &Case<'_>, terms: &Terms<'_>, owners: &O) -> Decision {
-    permit_telling(decision, case, terms, owners, &mut |_| {})
-}
-
-/// [`permit`], telling each recipient that is asked for in turn.
-pub fn permit_telling<O: Recipients>(
+/// Each recipient that is asked for is told in turn. Allocates for what does not simply go.
+pub fn permit<O: Recipients>(
     decision: Decision,
     case: &Case<'_>,
     terms: &Terms<'_>,
     owners: &O,
     tell: &mut dyn FnMut(Asked),
 ) -> Decision {
-    let lines = match &decision {
-        Decision::Share(line) => std::slice::from_ref(line),
-        Decision::ShareWith(lines, _) => lines,
-        _ => return decision,
-    };
-    let Some((first, copies)) = lines.split_first() else { return decision };
     let mut ask = |line: &Line| {
         let answer = terms.ask(line, owners);
         tell(Asked { line: *line, answer });
         answer
     };
-    match ask(first) {
-        Answer::Go(assessed) if copies.is_empty() => Decision::Share(Line { assessed, ..*first }),
-        Answer::Go(assessed) => {
-            let mut all = vec![Line { assessed, ..*first }];
-            // Who may not be told what another is told, is not asked for further: nobody waits for a copy.
-            all.extend(copies.iter().filter_map(|copy| told(copy, ask(copy))));
-            match all[..] {
-                [line] => Decision::Share(line),
-                _ => Decision::ShareWith(all, 0),
+    let (mut decision, mut without, mut first_held) = (decision, Vec::new(), None);
+    while let Decision::Share(_) | Decision::ShareWith(..) = decision
+        && let Some((first, copies)) = decision.lines().split_first()
+    {
+        match ask(first) {
+            Answer::Go(assessed) => return share(Line { assessed, ..*first }, copies, &mut ask),
+            Answer::Drop(assessed) if first_held.is_none() => {
+                return Decision::Drop(Line { assessed, ..*first });
             }
+            Answer::Hold(reason, assessed) => {
+                first_held.get_or_insert((reason, Line { assessed, ..*first }));
+            }
+            // Of what waits for a person because of another, nothing is dropped.
+            Answer::Drop(_) => {}
         }
-        Answer::Drop(assessed) => Decision::Drop(Line { assessed, ..*first }),
-        Answer::Hold(reason, assessed) => match next(first, case, owners, &mut ask) {
-            Some(next) => Decision::Share(next),
-            None => Decision::Hold(reason, vec![Line { assessed, ..*first }]),
-        },
+        without.push(owners.organisation(first.owner));
+        decision = decide_without(case, &without, owners);
+    }
+    match first_held {
+        Some((reason, line)) => Decision::Hold(reason, vec![line]),
+        None => decision,
+    }
+}
+
+/// Who may not be told what another is told, is not asked for further: nobody waits for a copy.
+fn share(first: Line, copies: &[Line], ask: &mut dyn FnMut(&Line) -> Answer) -> Decision {
+    if copies.is_empty() {
+        return Decision::Share(first);
+    }
+    let told = copies.iter().filter_map(|copy| match ask(copy) {
+        Answer::Go(assessed) => Some(Line { assessed, ..*copy }),
+        Answer::Hold(..) | Answer::Drop(_) => None,
+    });
+    let all: Vec<Line> = std::iter::once(first).chain(told).collect();
+    match all[..] {
+        [line] => Decision::Share(line),
+        _ => Decision::ShareWith(all, 0),
     }
 }
 
@@ -149,33 +159,4 @@ impl Terms<'_> {
             Some(Then::Share | Then::Redact(_)) | None => Answer::Go(assessed),
         }
     }
-}
-
-/// The line of a recipient that may be told.
-fn told(line: &Line, answer: Answer) -> Option<Line> {
-    match answer {
-        Answer::Go(assessed) => Some(Line { assessed, ..*line }),
-        Answer::Hold(..) | Answer::Drop(_) => None,
-    }
-}
-
-/// The next recipient that may be told, if the choice comes to one without those that may not.
-fn next<O: Recipients>(
-    first: &Line,
-    case: &Case<'_>,
-    owners: &O,
-    ask: &mut dyn FnMut(&Line) -> Answer,
-) -> Option<Line> {
-    let mut without = vec![owners.organisation(first.owner)];
-    while let Decision::Share(line) = choose_without(case, &without, owners) {
-        // Of a prefix that is another's in part, a person decides.
-        if !case.lines_inside(&[line], owners).is_empty() {
-            return None;
-        }
-        if let Some(told) = told(&line, ask(&line)) {
-            return Some(told);
-        }
-        without.push(owners.organisation(line.owner));
-    }
-    None
 }
