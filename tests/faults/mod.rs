@@ -104,6 +104,8 @@ fn behind(words: &[&str], command: &Command) -> Command {
     let mut words = words.chain([command.get_program()]).chain(command.get_args());
     let mut whole = Command::new(words.next().unwrap());
     whole.args(words).stdin(Stdio::null());
+    // What cargo sets sends the loader through directories that other builds make and remove: calls would not be the same ones again.
+    whole.env_remove("LD_LIBRARY_PATH");
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => whole.env(name, value),
