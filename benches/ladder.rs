@@ -14,63 +14,22 @@
 //! | 6 records parsed | what a match says is read in full |
 //! | 7 hash | BLAKE3 of all bytes, chunk by chunk |
 
-use std::fmt::Write as _;
+mod shapes;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dijkwacht::index::{Finder, Index};
 use dijkwacht::matcher::CHUNK_BYTES;
-use dijkwacht::net::{Address, Prefix};
-use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use dijkwacht::scan::{
     FORMATS, Filter, Findings, Format, FormatOptions, Head, KeyKinds, Keys, Sink, Subject, Tally, Window,
 };
 use fastrand::Rng;
+use shapes::{SHADOWSERVER, Shape, ZMAP, prefixes, register};
 
 const DUMP_BYTES: usize = 32 << 20;
 const PREFIXES: u32 = 100_000;
-/// Of the register: the addresses of /24s all over the public space are about 1.5 % of a uniform dump.
-const V4_LENGTHS: [u8; 8] = [21, 22, 23, 24, 24, 24, 25, 26];
-
-fn register(rng: &mut Rng) -> Register {
-    let owner = Owner {
-        id: OwnerId::new("owner").expect("a valid id"),
-        name: None,
-        kvk: None,
-        ripe_org: None,
-        constituency: None,
-        ground: None,
-        sector: None,
-        contacts: vec!["abuse@owner.example".to_owned()],
-        links: vec![],
-        organisation: 0,
-        source: 0,
-        line: 0,
-    };
-    let prefix = |number| {
-        let length = V4_LENGTHS[number as usize % V4_LENGTHS.len()];
-        let (address, length) = match number % 20 {
-            0 => (Address::v6(0x2a00 << 112 | u128::from(rng.u32(..1 << 28)) << 84), 44),
-            _ => (Address::v4(rng.u32(1 << 24..224 << 24) >> (32 - length) << (32 - length)), length),
-        };
-        Prefix::new(address, length).ok()
-    };
-    let registrations = (0..PREFIXES).filter_map(prefix).map(|prefix| Registration {
-        owner: 0,
-        key: Key::Range(prefix.range()),
-        role: Role::User,
-        verified: None,
-        valid_from: None,
-        valid_until: None,
-        is_role_stated: true,
-        scope: Scope::Stated,
-        source: 0,
-        line: 0,
-    });
-    let registrations = registrations.collect();
-    Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()], ..Register::default() }
-}
 
 /// A filter that asks no more than its rung does.
 struct Rung<'i> {
@@ -142,57 +101,16 @@ struct Dump {
     held: u64,
 }
 
-/// Writes to a string, which cannot fail.
-macro_rules! add {
-    ($text:expr, $($what:tt)*) => { write!($text, $($what)*).expect("a string takes all") };
-}
-
 impl Dump {
-    /// Rows under a header until it is long enough; `row` writes one about an address, without its line end.
-    fn new(
-        (format, header): (&'static str, &str),
-        index: &Index,
-        (rng, v6): (&mut Rng, u32),
-        row: impl Fn(&mut String, &mut Rng, Address),
-    ) -> Self {
-        let mut dump = Self { format, text: format!("{header}\n"), records: 0, held: 0 };
+    fn new(shape: &Shape, index: &Index, rng: &mut Rng) -> Self {
+        let text = shape.header.map_or_else(String::new, |header| format!("{header}\n"));
+        let mut dump = Self { format: shape.format, text, records: 0, held: 0 };
         while dump.text.len() < DUMP_BYTES {
-            let address = match rng.u32(..100) < v6 {
-                true => Address::v6(0x2a00 << 112 | u128::from(rng.u64(..)) << 48),
-                false => Address::v4(rng.u32(1 << 24..224 << 24)),
-            };
-            row(&mut dump.text, rng, address);
-            dump.text.push('\n');
+            let address = shape.add(&mut dump.text, rng);
             dump.records += 1;
             dump.held += u64::from(index.holds(address));
         }
         dump
-    }
-
-    fn zmap(index: &Index, rng: &mut Rng) -> Self {
-        let header = "saddr,sport,classification,success,repeat,timestamp_ts,timestamp_us,pad";
-        Self::new(("zmap", header), index, (rng, 0), |text, rng, address| {
-            let start = text.len();
-            add!(text, "{address},{},synack,1,0,1795300000,{:06},", rng.u16(1..), rng.u32(..1_000_000));
-            text.extend(std::iter::repeat_n('x', (start + 70).saturating_sub(text.len())));
-        })
-    }
-
-    fn quoted(index: &Index, rng: &mut Rng) -> Self {
-        let header = r#""timestamp","severity","ip","protocol","port","hostname","tag","asn","geo","subject","issuer""#;
-        Self::new(("csv", header), index, (rng, 5), |text, rng, address| {
-            let name = match rng.u32(..1000) {
-                0..20 => "PC \"\"local\"\"",
-                20..22 => "two\nlines",
-                _ => "PC-25329668",
-            };
-            let start = text.len();
-            add!(text, "\"2026-11-22 01:38:01\",\"high\",\"{address}\",\"tcp\",{},", rng.u16(1..));
-            add!(text, "\"host-{}.isp.example\",\"rdp;cve-2019-0708\",", rng.u32(..));
-            add!(text, "{},\"NL\",\"{name}\",\"CN=Example", rng.u16(1..));
-            text.extend(std::iter::repeat_n('x', (start + 303).saturating_sub(text.len())));
-            text.push('"');
-        })
     }
 
     fn bytes(&self) -> &[u8] {
@@ -212,9 +130,9 @@ impl Dump {
 
 fn ladder(criterion: &mut Criterion) {
     let mut rng = Rng::with_seed(20_261_122);
-    let index = Index::build(&register(&mut rng)).expect("it fits");
-    for make in [Dump::zmap, Dump::quoted] {
-        let dump = make(&index, &mut rng);
+    let index = Index::build(&register(&prefixes(&mut rng, PREFIXES))).expect("it fits");
+    for shape in [ZMAP, SHADOWSERVER] {
+        let dump = Dump::new(&shape, &index, &mut rng);
         let spec = FORMATS.iter().find(|spec| spec.name == dump.format).expect("a known format");
         let head = Head { bytes: &dump.text.as_bytes()[..4096], at_end: false };
         let format = (spec.open)(&head, &FormatOptions::default()).expect("a good header");
