@@ -704,7 +704,9 @@ fn tell_keys(case: &Case, record: &[u8]) -> Result<KeyWords, Reject> {
     let filled = address_value.is_some()
         || asn.iter().any(|value| is_filled(record, *value))
         || stated.iter().chain(&shown).any(is_string);
-    let is_json = || case.is_masscan() || serde_json::from_slice::<&RawValue>(record).is_ok();
+    // Bytes of a string that are no text hide no key: they are for the strict reading of the whole record to judge.
+    let text = String::from_utf8_lossy(record);
+    let is_json = || case.is_masscan() || serde_json::from_str::<&RawValue>(&text).is_ok();
     match filled {
         true => Ok(words),
         false if is_json() => Err(Reject::NoKey),
@@ -2588,15 +2590,16 @@ fn generated_dumps_are_read_as_the_oracle_reads_them() {
 // ---- what formats say ----
 
 /// What a dump says, record by record, of all addresses.
-fn said_by(format: &str, options: &FormatOptions, dump: &str) -> Vec<Outcome> {
+fn said_by(format: &str, options: &FormatOptions, dump: impl AsRef<[u8]>) -> Vec<Outcome> {
+    let dump = dump.as_ref();
     let spec = FORMATS.iter().find(|spec| spec.name == format).unwrap();
-    let format = (spec.open)(&Head { bytes: dump.as_bytes(), at_end: true }, options).unwrap();
-    let window = Window { bytes: dump.as_bytes(), at_end: true };
+    let format = (spec.open)(&Head { bytes: dump, at_end: true }, options).unwrap();
+    let window = Window { bytes: dump, at_end: true };
     let (mut at, mut outcomes) = (format.body(), Vec::new());
     loop {
         at = match format.frame(window, at) {
             Frame::Record { record, next } => {
-                let record = &dump.as_bytes()[record];
+                let record = &dump[record];
                 let all = KeyKinds { addresses: true, names: true, asns: true };
                 outcomes.push(match format.keys(record, all) {
                     Ok(_) => findings_outcome(&*format, record),
@@ -2928,4 +2931,21 @@ fn what_is_no_json_is_said_to_be_none_and_not_to_lack_an_address() {
     {
         assert_eq!(said("ndjson", record), [Outcome::Rejected(reason)], "{record}");
     }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_judged_where_they_stand() {
+    let check = |record: &[u8], reason: Reject| {
+        let dump = [b"{\"ip\":\"192.0.2.1\"}\n", record].concat();
+        let outcome = said_by("ndjson", &FormatOptions::default(), dump).pop();
+        assert_eq!(outcome, Some(Outcome::Rejected(reason)), "{}", record.escape_ascii());
+    };
+    // In a key field.
+    check(b"{\"ip\":\"192.0.2.\xff\"}", Reject::Encoding);
+    // Beside one, by the strict reading of what is matched; beside none there is nothing to look up.
+    check(b"{\"ip\":\"192.0.2.1\",\"product\":\"\xff\"}", Reject::Encoding);
+    check(b"{\"ip\":null,\"product\":\"\xff\"}", Reject::NoKey);
+    check(b"{\"ip\":null,\"prod\xffuct\":1}", Reject::NoKey);
+    // Outside strings they are no JSON.
+    check(b"{\"ip\":null,\"product\":\xff}", Reject::Json);
 }
