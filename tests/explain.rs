@@ -222,3 +222,32 @@ fn a_raw_record_is_explained_whatever_becomes_of_it() {
     assert!(!text.out.contains('\u{1b}'));
     assert!(work.run("explain --help").out.contains("Examples:"));
 }
+
+/// Its block of `fixtures/rules`, line by line.
+#[test]
+fn the_readme_explains_an_alert_of_each_rule_as_the_program_does() {
+    let readme = include_str!("../README.md");
+    let work = Work::new();
+    for (name, text) in [
+        ("register.csv", include_str!("../fixtures/rules/register.csv")),
+        ("dump.csv", include_str!("../fixtures/rules/dump.csv")),
+        ("dijkwacht.toml", include_str!("../fixtures/rules/dijkwacht.toml")),
+    ] {
+        work.write(name, text);
+    }
+    let config = "--config dijkwacht.toml --spool spool";
+    work.run(&format!("match {config} --run-time 2026-11-22T06:00:00Z dump.csv")).check(0, &[]);
+    let alerts = all(&work);
+    let rules: BTreeSet<&str> =
+        alerts.iter().map(|alert| alert["extra.match.rule"].as_str().unwrap()).collect();
+    assert_eq!(rules.len(), dijkwacht::policy::Rule::ALL.len(), "{rules:?}");
+    for alert in &alerts {
+        let explained = work.run(&format!("explain {config} --dump dump.csv {}", id(alert)));
+        explained.check(0, &[]);
+        let recipient = explained.out.lines().find(|line| line.starts_with("recipient")).unwrap();
+        assert!(readme.contains(&format!("explain --dump dump.csv {}", id(alert))), "{}", id(alert));
+        assert!(readme.contains(&format!("\n{recipient}\n")), "{recipient}");
+    }
+    let traced = work.run(&format!("spool trace {config} isp"));
+    assert!(traced.out.lines().count() == 2 && readme.contains(&traced.out), "{}", traced.out);
+}
