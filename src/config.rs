@@ -27,7 +27,7 @@ use crate::net::{Asn, Prefix};
 use crate::pipeline::{FeedFacts, SourceReport};
 use crate::policy::{
     AGE_DAYS_MAX, Copies, Credibility, Exception, Fuse, FuseMode, Language, LinkMode, Notify, Office,
-    Permission, Provenance, Reliability, Rulebook, SenderName, Senders, Severity, Tlp,
+    Permission, Provenance, Reliability, Rulebook, SenderName, Senders, Severity, SourceProtection, Tlp,
 };
 use crate::register::Constituency;
 use crate::scan::{Encoding, FORMATS, Field, FormatOptions, RECORD_BYTES_MAX, Take};
@@ -197,6 +197,8 @@ pub struct Feed {
     pub provenance: Provenance,
     /// Which agreement lets AMBER+STRICT go to users.
     pub permission: Option<String>,
+    /// What recipients are not told of it.
+    pub protection: SourceProtection,
     /// RSIT type of its findings.
     pub classification: Option<String>,
     /// Severity where the record has none.
@@ -490,6 +492,8 @@ struct WrittenFeed {
     severity: Option<String>,
     tlp: Option<String>,
     notice_tlp: Option<String>,
+    hide_source_from: Option<String>,
+    opaque: bool,
     permission: Option<String>,
     reliability: Option<String>,
     credibility: Option<u8>,
@@ -705,6 +709,8 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
         return Err(of(&[])("a feed's name is [a-z0-9][a-z0-9_-]{0,63}".to_owned()));
     }
     let provenance = written.provenance(&of)?;
+    let hide_from = written.hide_source_from.as_deref().map(|text| read_tlp("hide_source_from", text));
+    let hide_from = hide_from.transpose().map_err(of(&["hide_source_from"]))?;
     Ok(Feed {
         priority: written.priority,
         label: written.label,
@@ -718,6 +724,7 @@ fn read_feed(name: &str, written: WrittenFeed, base: &Path) -> Result<Feed, Wron
         identifier: written.identifier.map(read_identifier).transpose().map_err(of(&["identifier"]))?,
         provenance,
         permission: written.permission,
+        protection: SourceProtection { hide_from, is_opaque: written.opaque },
         classification: check_word(CLASSIFICATION, written.classification, is_classification)
             .map_err(of(&["classification"]))?,
         severity: check_word(SEVERITY, written.severity, is_severity).map_err(of(&["severity"]))?,
@@ -998,6 +1005,7 @@ impl Feed {
             provider: self.provider,
             provenance: self.provenance,
             permission: self.permission,
+            protection: self.protection,
             classification: self.classification,
             severity: self.severity,
             catalogue: Arc::clone(&config.findings.0),
@@ -1021,6 +1029,14 @@ mod tests {
             (
                 "[feeds.a]\n\n[feeds.b]\n  tlp = \"purple\"\n",
                 "etc/dijkwacht.toml:4:9: [feeds.b]: tlp is CLEAR, GREEN, AMBER, AMBER+STRICT or RED, not \"purple\"",
+            ),
+            (
+                "[feeds.a]\n hide_source_from = \"TLP:PURPLE\"\n",
+                "etc/dijkwacht.toml:2:21: [feeds.a]: hide_source_from is CLEAR, GREEN, AMBER, AMBER+STRICT or RED, not \"TLP:PURPLE\"",
+            ),
+            (
+                "[feeds.a]\nopaque = \"yes\"\n",
+                "etc/dijkwacht.toml:2:10: invalid type: string \"yes\", expected a boolean",
             ),
             (
                 "feeds.a.format = \"cvs\"\n",

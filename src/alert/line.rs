@@ -2,11 +2,13 @@
 
 use super::gate::{self, Key, put, put_extra};
 use super::id::{Ids, push_address, push_display, push_number, push_uuid};
+use super::reference::ReferenceKey;
 use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
 use crate::net::Address;
 use crate::policy::{
-    Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, SenderName, Severity, Tlp,
+    Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, SenderName, Severity, SourceProtection,
+    Tlp,
 };
 use crate::register::{Constituency, Ground, Scope, SharedKind};
 use crate::scan::{Finding, Subject};
@@ -81,8 +83,11 @@ pub struct Context {
     observed_pair: Vec<u8>,
     /// `time.observation`
     observation_pair: Vec<u8>,
-    /// `extra.match.index` and `extra.run`
-    run_pairs: Vec<u8>,
+    /// `extra.match.index`
+    index_pair: Vec<u8>,
+    run: String,
+    protection: SourceProtection,
+    reference_key: Option<ReferenceKey>,
 }
 
 /// The classification where neither feed nor format says another.
@@ -102,9 +107,8 @@ impl Context {
         }
         let mut observation_pair = Vec::new();
         put_extra(&mut observation_pair, TIME_OBSERVATION, &facts.run_time.whole_seconds().intelmq_text());
-        let mut run_pairs = Vec::new();
-        put_index(&mut run_pairs, facts.index_id);
-        put_extra(&mut run_pairs, ",\"extra.run\":", facts.run);
+        let mut index_pair = Vec::new();
+        put_index(&mut index_pair, facts.index_id);
         Self {
             feed: facts.feed.to_owned(),
             observed_text: facts.observed.map_or_else(String::new, |(_, text)| text.to_owned()),
@@ -119,8 +123,18 @@ impl Context {
             feed_pairs,
             observed_pair,
             observation_pair,
-            run_pairs,
+            index_pair,
+            run: facts.run.to_owned(),
+            protection: SourceProtection::default(),
+            reference_key: None,
         }
+    }
+
+    /// The same, not telling what is protected. Without a key there is nothing to refer by: then run and record are not told,
+    /// and no reference either.
+    #[must_use]
+    pub fn protecting(self, protection: SourceProtection, reference_key: Option<ReferenceKey>) -> Self {
+        Self { protection, reference_key, ..self }
     }
 
     /// What is known of a finding's kind of trouble.
@@ -212,6 +226,7 @@ pub struct Recipient {
     constituency_pair: Vec<u8>,
     /// `extra.owner.id`, `extra.owner.name`, `extra.sender`
     owner_pairs: Vec<u8>,
+    id: String,
 }
 
 impl Recipient {
@@ -234,7 +249,7 @@ impl Recipient {
         put_extra(&mut owner_pairs, ",\"extra.owner.id\":", facts.id);
         put_extra(&mut owner_pairs, ",\"extra.owner.name\":", facts.name.unwrap_or_default());
         put_extra(&mut owner_pairs, ",\"extra.sender\":", facts.sender.as_str());
-        Self { contact_pair, constituency_pair, owner_pairs }
+        Self { contact_pair, constituency_pair, owner_pairs, id: facts.id.to_owned() }
     }
 
     pub(super) fn contact_pair(&self) -> &[u8] {
@@ -257,6 +272,8 @@ pub struct Merged {
     tags: Vec<String>,
     /// The strictest of their labels.
     tlp: Option<Tlp>,
+    /// One of them has a label that cannot be read.
+    is_tlp_unknown: bool,
 }
 
 impl Merged {
@@ -266,6 +283,7 @@ impl Merged {
         add_new(&mut self.cves, finding.cves.iter().map(|cve| Cow::Owned(cve.to_lowercase())));
         add_new(&mut self.tags, finding.tags.iter().map(|tag| Cow::Borrowed(&**tag)));
         self.tlp = self.tlp.max(Some(tlp));
+        self.is_tlp_unknown |= Tlp::is_unknown(finding.tlp.as_deref());
     }
 
     fn tlp(&self) -> Tlp {
@@ -277,6 +295,7 @@ impl Merged {
         add_new(&mut self.cves, later.cves.iter().map(|cve| Cow::Borrowed(cve.as_str())));
         add_new(&mut self.tags, later.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())));
         self.tlp = self.tlp.max(later.tlp);
+        self.is_tlp_unknown |= later.is_tlp_unknown;
     }
 }
 
@@ -351,7 +370,9 @@ pub fn write_line(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
 /// Feed, times and what IntelMQ has under `source.` and `protocol.`.
 fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let finding = alert.finding;
-    out.extend_from_slice(&context.feed_pairs);
+    if !context.protection.hides_source(label(context, alert), is_label_unknown(context, alert)) {
+        out.extend_from_slice(&context.feed_pairs);
+    }
     match finding.time {
         Some(time) => put_extra(out, TIME_SOURCE, &time.intelmq_text()),
         None => out.extend_from_slice(&context.observed_pair),
@@ -477,7 +498,7 @@ fn first<'t>(own: &'t str, other: Option<&'t str>) -> &'t str {
 /// What is ours.
 fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let (finding, line) = (alert.finding, alert.line);
-    let tlp = context.notice_tlp(finding).max(alert.also.map_or(Tlp::Clear, Merged::tlp));
+    let tlp = label(context, alert);
     put_extra(out, ",\"tlp\":", tlp.as_tlp1());
     out.extend_from_slice(b",\"extra.alert_id\":\"");
     push_uuid(out, alert.ids.alert);
@@ -490,8 +511,8 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     put_extra(out, ",\"extra.ground\":", alert.ground.as_str());
     put_extra(out, ",\"extra.assessment\":", alert.assessment.unwrap_or_default());
     put_background(out, alert.background);
-    out.extend_from_slice(&context.run_pairs);
-    put_number(out, ",\"extra.record\":", alert.record);
+    out.extend_from_slice(&context.index_pair);
+    put_run(out, context, alert);
     let merged = alert.also.map_or(&[][..], |also| &also.tags);
     if !finding.tags.is_empty() || !merged.is_empty() {
         let own = finding.tags.iter().map(|tag| Cow::Borrowed(&**tag));
@@ -501,6 +522,31 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     put_extra(out, ",\"extra.tlp\":", tlp.as_str());
     if let Some(hold) = alert.hold {
         put_extra(out, ",\"extra.held.reason\":", hold.as_str());
+    }
+}
+
+/// The label that it bears: the strictest of all records that it tells.
+fn label(context: &Context, alert: &Alert<'_>) -> Tlp {
+    context.notice_tlp(alert.finding).max(alert.also.map_or(Tlp::Clear, Merged::tlp))
+}
+
+fn is_label_unknown(context: &Context, alert: &Alert<'_>) -> bool {
+    context.provenance.is_tlp_unknown
+        || Tlp::is_unknown(alert.finding.tlp.as_deref())
+        || alert.also.is_some_and(|also| also.is_tlp_unknown)
+}
+
+/// Run and record, or what stands for them.
+fn put_run(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    if !context.protection.hides_run(label(context, alert), is_label_unknown(context, alert)) {
+        put_extra(out, ",\"extra.run\":", &context.run);
+        put_number(out, ",\"extra.record\":", alert.record);
+        return;
+    }
+    if let Some(key) = &context.reference_key {
+        out.extend_from_slice(b",\"extra.reference\":\"");
+        push_display(out, key.reference(&context.run, alert.record, &alert.recipient.id));
+        out.push(b'"');
     }
 }
 

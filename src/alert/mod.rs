@@ -9,7 +9,8 @@
 //! `tests/intelmq_roundtrip.py` proves the gate against IntelMQ itself.
 //!
 //! **Privacy.** A line tells its recipient about nobody else: no other registrations, no file names, no line numbers, no
-//! reporter. It cannot: [`write_line`] is not given them.
+//! reporter. It cannot: [`write_line`] is not given them. Where a feed asks for [source protection](crate::policy::SourceProtection),
+//! feed, provider and run are not told either; a [`Reference`] stands for run and record, and leads back for us alone.
 //!
 //! **Reading back.** [`Told`] is a line of a notice or of what is held; a person's release makes another line of it.
 //!
@@ -20,6 +21,7 @@ mod gate;
 mod id;
 mod line;
 mod read;
+mod reference;
 
 pub use gate::{is_classification, is_severity};
 pub use id::{Ids, id_hash, ids};
@@ -28,3 +30,4 @@ pub use line::{
     ReportWords, RunFacts, TEXT_CHARS_MAX, write_line,
 };
 pub use read::{Matched, Release, Sighting, Told};
+pub use reference::{REFERENCE_KEY_BYTES, Reference, ReferenceKey};

@@ -6,6 +6,7 @@
 use super::gate::put_extra;
 use super::id::{alert_id, push_uuid};
 use super::line::{Recipient, put_index, put_match, put_network};
+use super::reference::{Reference, ReferenceKey};
 use crate::index::Registered;
 use crate::moment::Moment;
 use crate::net::{Address, Prefix};
@@ -93,6 +94,19 @@ impl<'l> Told<'l> {
         let finding_id = self.text("extra.finding_id")?.parse().ok()?;
         let time = self.text("time.source").unwrap_or_default().into_owned();
         Some(Sighting { finding_id, time })
+    }
+
+    /// What it bears instead of run and record.
+    pub fn reference(&self) -> Option<Reference> {
+        Reference::read(&self.text("extra.reference")?)
+    }
+
+    /// Its record in the dump of `run`, where the line says it or `key` leads there from its reference.
+    ///
+    /// Of an alert that was held for another owner the reference is still that of the other: it does not lead there from here.
+    pub fn record(&self, run: &str, key: Option<&ReferenceKey>) -> Option<u64> {
+        self.number("extra.record")
+            .or_else(|| key?.record_of(&self.reference()?, run, &self.text("extra.owner.id")?))
     }
 
     /// Why it waits for a person; `None` of an alert that is sent, and of a reason that this version does not know.

@@ -9,7 +9,7 @@ use super::index::id_text;
 use super::lookup::{Covering, covering};
 use super::output::{note, print_json, print_lines};
 use super::setup::{ReadingWords, Setup, facts_of, read_time, run_time};
-use crate::alert::Told;
+use crate::alert::{ReferenceKey, Told};
 use crate::config::{Config, DumpReport};
 use crate::index::{Claim, Index, find_kept};
 use crate::matcher::CHUNK_BYTES;
@@ -23,7 +23,7 @@ use crate::policy::{
 };
 use crate::register::Register;
 use crate::scan::{Encoding, Field, Input, Io, Take};
-use crate::spool::{Held, Manifest, RunName, Sought, Trace, TraceState, Traced, trace};
+use crate::spool::{Held, Manifest, RunName, Sought, Trace, TraceState, Traced, find_reference_key, trace};
 use crate::text::show;
 use serde::Serialize;
 use serde_json::Value;
@@ -46,8 +46,8 @@ pub struct ExplainRequest {
     pub dump: Option<PathBuf>,
     /// `--json`.
     pub json: bool,
-    /// The alert; `None`: a raw record on standard input.
-    pub alert_id: Option<String>,
+    /// The alert's id or reference; `None`: a raw record on standard input.
+    pub alert: Option<String>,
 }
 
 /// All steps, as `--json` prints them.
@@ -152,7 +152,7 @@ const RECORDS_MAX: usize = 5;
 /// Explains an alert, or a raw record; 1 if there is no such alert.
 pub fn explain(request: &ExplainRequest) -> Result<u8, Failure> {
     let config = request.setup.read_config()?;
-    match &request.alert_id {
+    match &request.alert {
         Some(id) => explain_alert(request, &config, id),
         None => explain_stdin(request, &config),
     }
@@ -188,17 +188,20 @@ fn explain_stdin(request: &ExplainRequest, config: &Config) -> Result<u8, Failur
 }
 
 fn explain_alert(request: &ExplainRequest, config: &Config, id: &str) -> Result<u8, Failure> {
-    let Ok(alert_id) = id.parse::<Uuid>() else {
+    let sought = Sought::read(id);
+    if !matches!(sought, Sought::Alert(_) | Sought::Reference(_)) {
         let shown = show(id.as_bytes(), 64);
-        return Err(Failure::Usage(format!("{shown} is no alert id (extra.alert_id of an alert)")));
-    };
+        return Err(Failure::Usage(format!(
+            "{shown} is no alert id (extra.alert_id of an alert) and no reference (extra.reference)"
+        )));
+    }
     let place = request.spool.as_deref().or(config.spool.as_deref()).ok_or_else(|| {
         Failure::Usage("no spool: give --spool DIR, or [spool] in the configuration".to_owned())
     })?;
-    let found = trace(place, &Sought::Alert(alert_id)).map_err(Failure::Spool)?;
+    let found = trace(place, &sought).map_err(Failure::Spool)?;
     let Some(traced) = best(&found) else {
         note(format_args!(
-            "{alert_id}: no alert of the spool has this id (spool trace tells what else is there)"
+            "{id}: no alert of the spool has this id or reference (spool trace tells what else is there)"
         ));
         return Ok(1);
     };
@@ -214,8 +217,12 @@ fn explain_alert(request: &ExplainRequest, config: &Config, id: &str) -> Result<
     let index = find_index(request, config, &manifest.index, &mut lacks)?;
     let senders = config.senders.in_office(run_time.day());
     let desk = Desk { index: &index, senders: &senders, rulebook: &config.rulebook, run_time };
-    let mut steps = desk.replay(request, config, &manifest, traced, alert_id, &mut lacks)?;
-    steps.alert_id = Some(alert_id);
+    let key = find_reference_key(place).map_err(Failure::Spool)?;
+    let mut steps = desk.replay(request, config, &manifest, traced, key.as_ref(), &mut lacks)?;
+    steps.alert_id = match sought {
+        Sought::Alert(id) => Some(id),
+        _ => traced.line.as_deref().and_then(Told::read).and_then(|told| told.alert_id()),
+    };
     steps.state = Some(traced.state.as_str());
     steps.run = Some(RunStep::of(&manifest, published));
     steps.decision = decision_of(&found, &held)?;
@@ -371,21 +378,27 @@ impl<'a> Desk<'a> {
         config: &Config,
         manifest: &Manifest,
         traced: &Traced,
-        alert_id: Uuid,
+        key: Option<&ReferenceKey>,
         lacks: &mut Vec<String>,
     ) -> Result<Steps<'a>, Failure> {
         let told = traced.line.as_deref().and_then(Told::read);
         let Some(told) = told else {
             lacks.push("the alert's own line is gone: only the decision about it is known".to_owned());
-            return Ok(Steps::default());
+            return Ok(Steps { record: traced.record, ..Steps::default() });
         };
-        let number = told.number("extra.record").unwrap_or_default();
+        let Some(number) = record_of(&told, manifest, key) else {
+            lacks.push(
+                "the record: the key of the spool (reference.key) does not lead there from the reference"
+                    .to_owned(),
+            );
+            return Ok(self.by_line(&told, None));
+        };
         let Some(dump) = find_dump(request, config, manifest) else {
             let name = show(manifest.dump.name.as_bytes(), 256);
             lacks.push(format!(
                 "the dump {name} is not at hand (--dump FILE): the record is told from the alert's line"
             ));
-            return Ok(self.by_line(&told, number));
+            return Ok(self.by_line(&told, Some(number)));
         };
         let feed = manifest.feed.as_str();
         let mut facts = facts_of_manifest(manifest, config);
@@ -403,11 +416,11 @@ impl<'a> Desk<'a> {
                 "record {number} of {} matches nothing in this index",
                 show(name.as_bytes(), 256)
             ));
-            return Ok(self.by_line(&told, number));
+            return Ok(self.by_line(&told, Some(number)));
         };
-        let finding_id = told.sighting().map(|sighting| sighting.finding_id);
+        let (alert_id, finding_id) = (told.alert_id(), told.sighting().map(|sighting| sighting.finding_id));
         let is_it = |finding: &&Replayed| {
-            finding.lines.iter().any(|line| line.alert_id == alert_id)
+            finding.lines.iter().any(|line| Some(line.alert_id) == alert_id)
                 || Some(finding.finding_id) == finding_id
         };
         let Some(finding) = replay.findings.iter().find(is_it) else {
@@ -415,10 +428,10 @@ impl<'a> Desk<'a> {
                 "record {number} of {} gives another finding: it is another dump, or is read in another way",
                 show(name.as_bytes(), 256)
             ));
-            return Ok(self.by_line(&told, number));
+            return Ok(self.by_line(&told, Some(number)));
         };
         let mut steps = self.steps(&replay, finding);
-        let reproduces = finding.lines.iter().any(|line| line.alert_id == alert_id);
+        let reproduces = finding.lines.iter().any(|line| Some(line.alert_id) == alert_id);
         // Of a person's decision the recipient is the person's: what is replayed is what was held.
         steps.reproduced = (reproduces || traced.run.decision().is_none()).then_some(reproduces);
         if steps.reproduced == Some(false) {
@@ -430,7 +443,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Without the dump: what the line says, and what the index says of it.
-    fn by_line(&self, told: &Told<'_>, number: u64) -> Steps<'a> {
+    fn by_line(&self, told: &Told<'_>, record: Option<u64>) -> Steps<'a> {
         let parsed = [
             ("address", "source.ip"),
             ("port", "source.port"),
@@ -454,7 +467,7 @@ impl<'a> Desk<'a> {
         let time = told.text("time.source").and_then(|time| Moment::read(time.as_bytes()));
         let tlp = told.text("extra.tlp").and_then(|tlp| Tlp::read(&tlp));
         Steps {
-            record: Some(number),
+            record,
             parsed,
             covering: self.covering(&claims, time),
             inside: self.names(&claims.inside),
@@ -658,6 +671,15 @@ impl AskedStep {
     }
 }
 
+/// The record that a line is of. The reference of a released one may be that of whom it was held under.
+fn record_of(told: &Told<'_>, manifest: &Manifest, key: Option<&ReferenceKey>) -> Option<u64> {
+    let run = manifest.run.as_str();
+    told.record(run, key).or_else(|| {
+        let (key, reference) = (key?, told.reference()?);
+        manifest.held.iter().find_map(|facts| key.record_of(&reference, run, &facts.owner_id))
+    })
+}
+
 fn said(before: &str, text: Option<&str>) -> String {
     text.map(|text| format!("{before}{}", show(text.as_bytes(), RECORD_CHARS_MAX))).unwrap_or_default()
 }
@@ -720,6 +742,7 @@ fn facts_of_manifest(manifest: &Manifest, config: &Config) -> FeedFacts {
         provider: configured.provider,
         provenance: provenance_of_manifest(manifest),
         permission: text("permission"),
+        protection: configured.protection,
         classification: text("classification"),
         severity: text("severity"),
         copies: configured.copies,

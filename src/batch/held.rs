@@ -14,7 +14,7 @@ use crate::policy::{Hold, InOffice, Line, Outcome, Recipients, Severity, choose}
 use crate::register::Constituency;
 use crate::spool::{
     Account, Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient,
-    RecipientAccount, RunName, Sender, Spool, Word,
+    RecipientAccount, RunName, Sender, Spool, Word, find_reference_key,
 };
 use crate::text::show;
 use serde::Serialize;
@@ -359,6 +359,8 @@ struct Shown<'h> {
     #[serde(serialize_with = "moment")]
     since: Moment,
     overdue: bool,
+    /// Its number in the dump; absent where only a reference stands in the line, and the spool's key does not lead from it.
+    record: Option<u64>,
     /// Under whom the same finding is held too; a release to one of them decides for all.
     rivals: Vec<&'h str>,
     alert: &'h RawValue,
@@ -368,6 +370,7 @@ struct Shown<'h> {
 pub fn held_show(place: &HeldPlace, selection: &SelectionWords, as_json: bool) -> Result<u8, Failure> {
     let found = place.find()?;
     let selection = selection.read(found.at)?;
+    let key = find_reference_key(&found.path).map_err(Failure::Spool)?;
     let mut count = 0_u64;
     each_run(&found, &selection, |held| {
         let mut file = Content::default();
@@ -390,6 +393,7 @@ pub fn held_show(place: &HeldPlace, selection: &SelectionWords, as_json: bool) -
                 contacts: &facts.contacts,
                 since: held.published,
                 overdue: is_overdue(&found.config.overdue, line, &held, found.at),
+                record: Told::read(&text).and_then(|told| told.record(held.run().as_str(), key.as_ref())),
                 rivals: rivals.of_line(&held, at),
                 alert,
             };
@@ -420,6 +424,7 @@ fn shown_text(shown: &Shown<'_>, line: &[u8]) -> Vec<String> {
         contacts => contacts.join(", "),
     };
     let name = shown.owner_name.map(|name| format!(" ({})", show(name.as_bytes(), 128))).unwrap_or_default();
+    let record = shown.record.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
     let mut lines = vec![
         format!(
             "{}  {}  since {}{overdue}",
@@ -427,7 +432,7 @@ fn shown_text(shown: &Shown<'_>, line: &[u8]) -> Vec<String> {
             shown.reason.unwrap_or("unknown"),
             shown.since.whole_seconds()
         ),
-        format!("  run      {}, record {}", shown.run, value("extra.record").unwrap_or_default()),
+        format!("  run      {}, record {record}", shown.run),
         format!("  owner    {}{name}: {}", shown.owner_id, show(contacts.as_bytes(), 512)),
     ];
     for (title, keys) in [

@@ -129,7 +129,7 @@ pub fn spool_forget(request: &ForgetRequest) -> Result<u8, Failure> {
         (None, Some(address)) => match Sought::read(address) {
             Sought::Address(address) => Forget::Address(address),
             Sought::Prefix(prefix) => Forget::Prefix(prefix),
-            Sought::Owner(_) | Sought::Alert(_) => {
+            Sought::Owner(_) | Sought::Alert(_) | Sought::Reference(_) => {
                 let shown = show(address.as_bytes(), 64);
                 return Err(Failure::Usage(format!("--address {shown} is neither an address nor a prefix")));
             }

@@ -1,4 +1,4 @@
-//! `spool trace`: every alert about an address, for an owner or of one id, and what became of it.
+//! `spool trace`: every alert about an address, for an owner, of one id or reference, and what became of it.
 
 use super::failure::Failure;
 use super::output::{note, print_lines};
@@ -20,6 +20,9 @@ struct Line<'t> {
     #[serde(skip_serializing_if = "Option::is_none")]
     owner_id: Option<&'t str>,
     alerts: u64,
+    /// Its number in the run's dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     noted: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +57,7 @@ fn json_line(traced: &Traced) -> Result<String, Failure> {
         sender: traced.sender.as_ref().map(|sender| sender.as_str()),
         owner_id: traced.owner_id.as_deref(),
         alerts: traced.alerts,
+        record: traced.record,
         noted: traced.noted.map(noted),
         decision: traced.decision.as_ref().map(|(run, _)| run),
         because: traced.decision.as_ref().map(|(_, word)| &*word.because),
@@ -101,7 +105,11 @@ fn text_line(traced: &Traced) -> String {
     };
     let sender = traced.sender.as_ref().map_or("-", |sender| sender.as_str());
     let owner = traced.owner_id.as_deref().unwrap_or("-");
-    format!("{:<9}{noted}  {what}  {sender}/{owner}  {}{decision}", traced.state.as_str(), traced.run)
+    // Of other alerts the line says it.
+    let is_opaque = told.is_none_or(|told| told.reference().is_some());
+    let record = traced.record.filter(|_| is_opaque).map(|number| format!(", record {number}"));
+    let (state, run, record) = (traced.state.as_str(), &traced.run, record.unwrap_or_default());
+    format!("{state:<9}{noted}  {what}  {sender}/{owner}  {run}{record}{decision}")
 }
 
 fn say_what_is_not_known(trace: &Trace, sought: &Sought) {

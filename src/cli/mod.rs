@@ -474,9 +474,10 @@ struct ExplainArgs {
     /// Print one JSON document, or one a finding
     #[arg(long)]
     json: bool,
-    /// Alert; without one, raw records on standard input are explained, after their header where the format has one
-    #[arg(value_name = "ALERT_ID")]
-    alert_id: Option<String>,
+    /// Alert, by its id or opaque reference; without one, raw records on standard input are explained, after their header where
+    /// the format has one
+    #[arg(value_name = "ALERT_ID|REFERENCE")]
+    alert: Option<String>,
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -541,7 +542,7 @@ enum SpoolCommand {
         #[command(flatten)]
         spool: SpoolArgs,
     },
-    /// Tell every alert about an address or prefix, for an owner, or of one id, and what became of it; exit 1 if none
+    /// Tell every alert about an address or prefix, for an owner, or of one id or reference, and what became of it; exit 1 if none
     ///
     /// States: new, claimed, done, failed, retired, held, released, discarded.
     #[command(after_help = TRACE_EXAMPLES)]
@@ -552,7 +553,7 @@ enum SpoolCommand {
         #[arg(long)]
         json: bool,
         /// What is sought
-        #[arg(value_name = "ADDRESS|PREFIX|OWNER|ALERT_ID")]
+        #[arg(value_name = "ADDRESS|PREFIX|OWNER|ALERT_ID|REFERENCE")]
         sought: String,
     },
     /// Retire old runs of which all was sent and nothing is held, and what else the retention lets go
@@ -830,7 +831,7 @@ fn run_explain(args: ExplainArgs) -> Result<u8, Failure> {
         run_time: args.run_time,
         dump: args.dump,
         json: args.json,
-        alert_id: args.alert_id,
+        alert: args.alert,
     })
 }
 

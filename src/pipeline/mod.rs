@@ -37,7 +37,7 @@ pub use source_report::SourceReport;
 
 use crate::index::Index;
 use crate::moment::Moment;
-use crate::policy::{Catalogue, Copies, Fuse, InOffice, Provenance, Rulebook};
+use crate::policy::{Catalogue, Copies, Fuse, InOffice, Provenance, Rulebook, SourceProtection};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
 use std::fmt;
@@ -101,6 +101,8 @@ pub struct FeedFacts {
     pub label: Option<String>,
     /// Who provides it, where recipients may know.
     pub provider: Option<String>,
+    /// What recipients are not told of it.
+    pub protection: SourceProtection,
     /// How good it is, its label, and what may be done with it.
     pub provenance: Provenance,
     /// What the permission of the provenance is called, for the manifest.

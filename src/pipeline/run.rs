@@ -9,7 +9,7 @@ use super::report::{RecipientCount, RunReport, State};
 use super::residual::Residual;
 use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
-use crate::alert::{Context, RunFacts};
+use crate::alert::{Context, ReferenceKey, RunFacts};
 use crate::index::{DutchSpace, Index, OwnerIx};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive};
 use crate::policy::{Credibility, Fuse, FuseMode, Reliability, Tlp};
@@ -20,7 +20,7 @@ use crate::scan::{
 };
 use crate::spool::{
     self, Account, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Occasion, Publication,
-    RecipientAccount, RunName, Spool,
+    RecipientAccount, RunName, Spool, find_reference_key,
 };
 use crate::text::show;
 use serde_json::{Value, json};
@@ -105,7 +105,9 @@ fn process(
             let run = name_run(job, &scanned, report)?;
             let found = sort(job, &dump.facts, correcting, scanned, report)?;
             let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
-            render_all(job, &dump, found, run.as_str(), &mut notices, report)?;
+            let key = job.history.filter(|_| dump.facts.protection.needs_references());
+            let key = key.map(find_reference_key).transpose()?.flatten();
+            render_all(job, &dump, found, (run.as_str(), key), &mut notices, report)?;
             look_at_cancelled(job)?;
             (job.progress)(Progress::Began(Stage::Publish));
             write_output(notices, out, report)
@@ -126,7 +128,9 @@ fn process(
             }
             let mut notices = Notices::Stage { stage: &stage, current: None };
             let found = sort(job, &dump.facts, correcting, scanned, report)?;
-            render_all(job, &dump, found, run.as_str(), &mut notices, report)?;
+            let needs_key = dump.facts.protection.needs_references();
+            let key = needs_key.then(|| spool.reference_key()).transpose()?;
+            render_all(job, &dump, found, (run.as_str(), key), &mut notices, report)?;
             notices.finish()?;
             look_at_cancelled(job)?;
             (job.progress)(Progress::Began(Stage::Publish));
@@ -373,7 +377,8 @@ fn decider_of<'d, 'j: 'd>(
         catalogue: &facts.catalogue,
         report: facts.report.as_ref().map(|report| &report.words),
         index_id: index.id(),
-    });
+    })
+    .protecting(facts.protection, None);
     let observed = job.observed.map(|(_, moment)| moment);
     Decider {
         index,
@@ -480,13 +485,14 @@ fn render_all(
     job: &Job<'_>,
     dump: &Dump,
     found: Found,
-    run: &str,
+    (run, key): (&str, Option<ReferenceKey>),
     notices: &mut Notices<'_>,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     (job.progress)(Progress::Began(Stage::Render));
     let Found { sorted, spill } = found;
-    let decider = decider(job, &dump.facts, report, run);
+    let mut decider = decider(job, &dump.facts, report, run);
+    decider.context = decider.context.protecting(dump.facts.protection, key);
     let records = match (&spill, &dump.source.content) {
         (Some(spill), _) => Records::Spill(spill),
         (None, Content::Mapped(mapped)) => Records::Map(mapped.bytes()),
@@ -584,6 +590,8 @@ fn decisive_options(facts: &FeedFacts) -> BTreeMap<String, Value> {
         ("tlp", json!(provenance.tlp.map(Tlp::as_str))),
         ("notice_tlp", json!(provenance.notice_tlp.map(Tlp::as_str))),
         ("permission", json!(facts.permission)),
+        ("hide_source_from", json!(facts.protection.hide_from.map(Tlp::as_str))),
+        ("opaque", json!(facts.protection.is_opaque.then_some(true))),
         ("reliability", json!(provenance.reliability.map(Reliability::as_str))),
         ("credibility", json!(provenance.credibility.map(Credibility::figure))),
         ("classification", json!(facts.classification)),

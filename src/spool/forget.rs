@@ -86,7 +86,7 @@ impl Intent {
             (Some(owner), None) => Some(Sought::Owner(owner.clone())),
             (None, Some(address)) => match Sought::read(address) {
                 sought @ (Sought::Address(_) | Sought::Prefix(_)) => Some(sought),
-                Sought::Owner(_) | Sought::Alert(_) => None,
+                Sought::Owner(_) | Sought::Alert(_) | Sought::Reference(_) => None,
             },
             _ => None,
         }
@@ -473,7 +473,7 @@ fn residual_without(line: &[u8], sought: &Sought) -> Vec<u8> {
     let range = match sought {
         Sought::Address(address) => Range::new(*address, *address),
         Sought::Prefix(prefix) => Some(prefix.range()),
-        Sought::Owner(_) | Sought::Alert(_) => None,
+        Sought::Owner(_) | Sought::Alert(_) | Sought::Reference(_) => None,
     };
     let goes = |text: &Value| match (range, sought, text.as_str()) {
         (Some(range), _, Some(text)) => Range::read(text.as_bytes()).is_ok_and(|it| range.contains(it)),
@@ -514,7 +514,7 @@ fn read(directory: &Directory, name: &str) -> Result<Option<Vec<u8>>, SpoolError
     Ok(Some(content))
 }
 
-fn write_durably(
+pub(super) fn write_durably(
     directory: &Directory,
     name: &str,
     mode: Mode,

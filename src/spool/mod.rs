@@ -15,6 +15,7 @@
 //!   runs/<run>.residual.jsonl             what is Dutch and nobody's; 0600, while <run> is in new/
 //!   runs/<run>.json                       manifests of retired runs: that a dump was published is remembered
 //!   forgetting.json                       what is being forgotten, until it is
+//!   reference.key                         what opaque references are made with; 0600, made when a run needs it
 //!   lock                                  held around a commit, around recovery, and while a stage is made
 //! ```
 //!
@@ -81,6 +82,7 @@ mod names;
 mod prune;
 mod publish;
 mod recover;
+mod reference_key;
 mod stage;
 mod status;
 mod survey;
@@ -112,6 +114,7 @@ pub use names::{
 pub use prune::{Pruned, Retention};
 pub use publish::{Publication, StagedRun};
 pub use recover::Recovered;
+pub use reference_key::{REFERENCE_KEY_FILE, find_reference_key};
 pub use stage::{FSYNC_FILES_MAX, NOTICES_MAX, NoticeWriter, Scratch, Stage};
 pub use status::{Status, status};
 pub use survey::{Depths, Survey, Waiting};

@@ -1,19 +1,20 @@
-//! Tracing: every alert about an address, for an owner or of one id, and what became of it.
+//! Tracing: every alert about an address, for an owner, of one id or of one opaque reference, and what became of it.
 //!
 //! Only looks; may run beside publishers and mailers. Runs are read in parallel, and a notice is searched for the bytes of
 //! what is sought before any line of it is parsed. What a retired run said is gone with it: of an owner its manifest still
 //! tells how many alerts there were, of an address or an alert it tells nothing, and the answer says how many such runs
-//! there are.
+//! there are. An opaque reference leads, with the spool's key, to run, owner and record even of a retired run.
 
 use super::claim::{open_root, runs_in, senders_in};
 use super::directory::Directory;
 use super::error::SpoolError;
 use super::held::{Held, decided, retired_in};
 use super::layout::{CUR, DONE, FAILED, HELD, NEW, RUNS, retired_file};
-use super::manifest::{self, MANIFEST_FILE, Manifest, Tombstone, Word};
+use super::manifest::{self, MANIFEST_FILE, Manifest, NoticeFacts, Tombstone, Word};
 use super::names::{ClaimName, RunName, Sender};
+use super::reference_key;
 use super::status::claims_in;
-use crate::alert::Told;
+use crate::alert::{Reference, ReferenceKey, Told};
 use crate::net::{Address, Prefix};
 use crate::scan::Subject;
 use memchr::memmem::Finder;
@@ -34,6 +35,8 @@ pub enum Sought {
     Owner(String),
     /// The alert of that id.
     Alert(Uuid),
+    /// The alert that bears that reference.
+    Reference(Reference),
 }
 
 /// What became of an alert; a closed set.
@@ -90,6 +93,8 @@ pub struct Traced {
     pub decision: Option<(RunName, Word)>,
     /// The line; absent where the file is gone and only a manifest tells.
     pub line: Option<Vec<u8>>,
+    /// Its record in the run's dump, where the line says it or the spool's key leads there.
+    pub record: Option<u64>,
     /// How many alerts this stands for: 1 with a line.
     pub alerts: u64,
 }
@@ -112,6 +117,7 @@ pub fn trace(path: &Path, sought: &Sought) -> Result<Trace, SpoolError> {
     let search = Search {
         sought,
         finder: sought.needle(),
+        key: reference_key::find(&root)?,
         claims: [
             (TraceState::Done, DONE, claims_in(&root, DONE)?),
             (TraceState::Failed, FAILED, claims_in(&root, FAILED)?),
@@ -127,7 +133,7 @@ pub fn trace(path: &Path, sought: &Sought) -> Result<Trace, SpoolError> {
 }
 
 impl Sought {
-    /// Reads what a person may mean: an address, a prefix, the id of an alert, else an owner.
+    /// Reads what a person may mean: an address, a prefix, the id of an alert, its reference, else an owner.
     pub fn read(text: &str) -> Self {
         if let Some(address) = Address::read(text.as_bytes()) {
             return Self::Address(address);
@@ -138,7 +144,11 @@ impl Sought {
                 Subject::Prefix(prefix) => Self::Prefix(prefix),
             };
         }
-        text.parse().map_or_else(|_| Self::Owner(text.to_owned()), Self::Alert)
+        match (Reference::read(text), text.parse()) {
+            (Some(reference), _) => Self::Reference(reference),
+            (None, Ok(id)) => Self::Alert(id),
+            (None, Err(_)) => Self::Owner(text.to_owned()),
+        }
     }
 
     /// Bytes without which no line can be meant.
@@ -146,6 +156,7 @@ impl Sought {
         let needle = match self {
             Self::Address(address) => format!("\"{address}\""),
             Self::Alert(id) => format!("\"{id}\""),
+            Self::Reference(reference) => format!("\"{reference}\""),
             Self::Prefix(_) | Self::Owner(_) => String::new(),
         };
         Finder::new(&needle).into_owned()
@@ -162,6 +173,7 @@ impl Sought {
             },
             Self::Owner(_) => true,
             Self::Alert(id) => told.alert_id() == Some(*id),
+            Self::Reference(reference) => told.reference() == Some(*reference),
         }
     }
 
@@ -177,6 +189,7 @@ impl Sought {
 struct Search<'s> {
     sought: &'s Sought,
     finder: Finder<'static>,
+    key: Option<ReferenceKey>,
     /// States that a claim gives, with its directory's name.
     claims: [(TraceState, &'static str, BTreeSet<ClaimName>); 3],
     decided: Held,
@@ -231,6 +244,7 @@ impl Search<'_> {
                     state,
                     noted,
                     decision: None,
+                    record: self.record(run, line),
                     line: Some(line.to_vec()),
                     alerts: 1,
                 });
@@ -257,6 +271,7 @@ impl Search<'_> {
                     state: TraceState::Held,
                     noted: None,
                     decision: None,
+                    record: self.record(run, line),
                     line: Some(line.to_vec()),
                     alerts: 1,
                 });
@@ -309,6 +324,7 @@ impl Search<'_> {
                 state,
                 noted: None,
                 line: None,
+                record: None,
                 alerts: 1,
             });
         }
@@ -318,6 +334,9 @@ impl Search<'_> {
     fn look_at_retired(&self, run: &RunName) -> Result<Look, SpoolError> {
         let file = retired_file(run.as_str());
         let forgotten = self.tombstones(&self.runs, &file, run)?;
+        if let Sought::Reference(reference) = self.sought {
+            return Ok(Look { found: self.referred_to(reference, run)?, forgotten });
+        }
         let Sought::Owner(owner) = self.sought else { return Ok(Look { found: Vec::new(), forgotten }) };
         let Some(bytes) = read(&self.runs, &file)? else { return Ok(Look::default()) };
         let is_there = bytes.to_ascii_lowercase();
@@ -328,17 +347,30 @@ impl Search<'_> {
             return Ok(Look::default());
         };
         let notices = manifest.notices.into_iter().filter(|facts| self.sought.may_be_for(&facts.owner_id));
-        let found = notices.map(|facts| Traced {
-            run: run.clone(),
-            sender: Some(facts.sender),
-            owner_id: Some(facts.owner_id),
-            state: TraceState::Retired,
-            noted: None,
-            decision: None,
-            line: None,
-            alerts: facts.lines,
+        let found = notices.map(|facts| {
+            let alerts = facts.lines;
+            Traced::retired(run, facts, alerts, None)
         });
         Ok(Look { found: found.collect(), forgotten })
+    }
+
+    /// The alert of a retired run that a reference leads to: its manifest tells whom there were notices for.
+    fn referred_to(&self, reference: &Reference, run: &RunName) -> Result<Vec<Traced>, SpoolError> {
+        let Some(key) = &self.key else { return Ok(Vec::new()) };
+        let Some((manifest, _)) = manifest::find::<Manifest>(&self.runs, &retired_file(run.as_str()))? else {
+            return Ok(Vec::new());
+        };
+        let of = run.decided_on().unwrap_or_else(|| run.clone());
+        let found = manifest.notices.into_iter().filter_map(|facts| {
+            let record = key.record_of(reference, of.as_str(), &facts.owner_id)?;
+            Some(Traced::retired(run, facts, 1, Some(record)))
+        });
+        Ok(found.collect())
+    }
+
+    fn record(&self, run: &RunName, line: &[u8]) -> Option<u64> {
+        let of = run.decided_on().unwrap_or_else(|| run.clone());
+        Told::read(line)?.record(of.as_str(), self.key.as_ref())
     }
 
     fn look_at_files(
@@ -401,9 +433,22 @@ struct Look {
 }
 
 impl Traced {
+    fn retired(run: &RunName, facts: NoticeFacts, alerts: u64, record: Option<u64>) -> Self {
+        Self {
+            run: run.clone(),
+            sender: Some(facts.sender),
+            owner_id: Some(facts.owner_id),
+            state: TraceState::Retired,
+            noted: None,
+            decision: None,
+            line: None,
+            record,
+            alerts,
+        }
+    }
+
     fn order(&self) -> (&RunName, Option<&Sender>, Option<&str>, Option<u64>) {
-        let record = self.line.as_deref().and_then(Told::read).and_then(|told| told.number("extra.record"));
-        (&self.run, self.sender.as_ref(), self.owner_id.as_deref(), record)
+        (&self.run, self.sender.as_ref(), self.owner_id.as_deref(), self.record)
     }
 }
 
