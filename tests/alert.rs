@@ -5,14 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use dijkwacht::alert::{
-    self, Alert, Background, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, RunFacts,
-    TEXT_CHARS_MAX,
+    self, Alert, Background, Context, Ids, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts, ReferenceKey,
+    RunFacts, TEXT_CHARS_MAX, Told,
 };
 use dijkwacht::index::{Claim, ClaimKey, OwnerIx, Registered};
 use dijkwacht::moment::{Moment, TimeText, read_time};
 use dijkwacht::net::{Address, Asn, Prefix, Range};
 use dijkwacht::policy::{
-    Assessed, Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, Rule, SenderName, Severity, Tlp,
+    Assessed, Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, Rule, SenderName, Severity,
+    SourceProtection, Tlp,
 };
 use dijkwacht::register::{Constituency, Ground, Role};
 use dijkwacht::scan::{Finding, Kind, Side, Subject};
@@ -102,13 +103,22 @@ fn write(
     hold: Option<Hold>,
     also: Option<&Merged>,
 ) -> Vec<u8> {
-    let context = Context::new(facts);
-    let ids = alert::ids(&context, finding, "school");
+    write_in(&Context::new(facts), finding, range, hold, also)
+}
+
+fn write_in(
+    context: &Context,
+    finding: &Finding<'_>,
+    range: &str,
+    hold: Option<Hold>,
+    also: Option<&Merged>,
+) -> Vec<u8> {
+    let ids = alert::ids(context, finding, "school");
     let (line, recipient) = (line(range), recipient());
     let mut out = Vec::new();
     alert::write_line(
         &mut out,
-        &context,
+        context,
         &Alert {
             finding,
             entry: None,
@@ -352,6 +362,42 @@ fn a_line_has_all_keys_in_a_fixed_order() {
     let expected =
         expected.replace("ALERT", &ids.alert.to_string()).replace("FINDING", &ids.finding.to_string());
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_protected_line_is_the_open_one_without_its_source_and_with_a_reference() {
+    let facts = RunFacts { provider: Some("Shadowserver"), ..facts() };
+    let open = String::from_utf8(write(&facts, &finding(), "192.0.2.0/24", None, None)).unwrap();
+    let write = |hide_from, is_opaque, key: Option<&ReferenceKey>| {
+        let context =
+            Context::new(&facts).protecting(SourceProtection { hide_from, is_opaque }, key.cloned());
+        String::from_utf8(write_in(&context, &finding(), "192.0.2.0/24", None, None)).unwrap()
+    };
+    let key = ReferenceKey::new(&[7; 32]);
+    let reference = key.reference(facts.run, 12, "school");
+    let source = r#""feed.name":"shadowserver","feed.provider":"Shadowserver","#;
+    let run = r#""extra.run":"shadowserver-0123456789abcdef","extra.record":12,"#;
+    let referred = format!("\"extra.reference\":\"{reference}\",");
+    let opaque = open.replace(run, &referred);
+    let hidden = opaque.replace(source, "");
+    assert!(open.contains(source) && open.contains(run), "{open}");
+    // The finding says no label: AMBER.
+    for (hide_from, is_opaque, expected) in [
+        (None, false, &open),
+        (Some(Tlp::AmberStrict), false, &open),
+        (None, true, &opaque),
+        (Some(Tlp::AmberStrict), true, &opaque),
+        (Some(Tlp::Amber), false, &hidden),
+        (Some(Tlp::Clear), true, &hidden),
+    ] {
+        assert_eq!(write(hide_from, is_opaque, Some(&key)), *expected, "{hide_from:?} {is_opaque}");
+        assert_eq!(write(hide_from, is_opaque, None), expected.replace(&referred, ""));
+    }
+    // Every value is one that IntelMQ takes as it is, and the reference is read back.
+    let told = Told::read(hidden.as_bytes()).unwrap();
+    assert_eq!(told.reference(), Some(reference));
+    assert_eq!((told.record(facts.run, Some(&key)), told.record(facts.run, None)), (Some(12), None));
+    assert_eq!(told.record("other-0123456789abcdef", Some(&key)), None);
 }
 
 #[test]

@@ -205,6 +205,30 @@ fn the_same_key_makes_the_same_notices_and_another_key_other_references() {
     assert_eq!(key, std::fs::read(work.path("one/reference.key")).unwrap());
 }
 
+#[test]
+fn publishers_at_once_make_one_key_and_a_crash_while_it_is_made_leaves_nothing() {
+    let work = work();
+    std::fs::create_dir_all(work.path("spool/tmp")).unwrap();
+    work.write("spool/tmp/reference.1", "half");
+    let feeds = ["f-1", "f-2", "f-3", "f-4"];
+    let config: String = feeds.map(|feed| format!("[feeds.{feed}]\nopaque = true\n")).concat();
+    work.write("many.toml", config);
+    std::thread::scope(|scope| {
+        for feed in feeds {
+            let words = format!("--config many.toml --feed {feed} --spool spool tip-from-bob.csv");
+            let work = &work;
+            scope.spawn(move || work.matched(&words).check(0, &[]));
+        }
+    });
+    let all = lines(&work, "spool", "");
+    assert_eq!(all.len(), 6 * feeds.len());
+    for alert in &all {
+        let found = trace(&work, reference(alert));
+        assert_eq!((found.len(), found[0]["record"].is_u64()), (1, true), "{found:?}");
+    }
+    assert_eq!(work.files("spool/tmp"), Vec::<String>::new());
+}
+
 fn trace(work: &Work, sought: &str) -> Vec<Value> {
     let done = work.run(&format!("spool trace --spool spool --json {sought}"));
     assert!(done.code < 2, "{}", done.err);
