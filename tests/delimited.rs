@@ -1011,6 +1011,7 @@ impl Generator<'_> {
             bytes.extend(format!("{quote}{name}{quote}").bytes());
         }
         bytes.extend(if has_cr { &b"\r\n"[..] } else { b"\n" });
+        let body = bytes.len();
         let columns: Vec<Meaning> = names.iter().map(|(_, meaning)| *meaning).collect();
         let record_bytes_max = self.pick(&[1 << 20, 1 << 20, 1 << 20, 300, 120, 40, 12]);
         if record_bytes_max < 1 << 20 {
@@ -1022,7 +1023,7 @@ impl Generator<'_> {
             self.line(&mut bytes, &columns, delimiter, is_quoted, has_cr, is_calm);
         }
         if !is_calm && self.one_in(3) {
-            self.spoil(&mut bytes);
+            self.spoil(&mut bytes, body);
         }
         if self.one_in(3) && bytes.ends_with(b"\n") {
             self.well("no final newline");
@@ -1269,16 +1270,12 @@ impl Generator<'_> {
         bytes.extend(text);
     }
 
-    /// A byte of the body lost, doubled or changed.
-    fn spoil(&mut self, bytes: &mut Vec<u8>) {
-        let Some(header) = bytes.iter().rposition(|&byte| byte == b'\n').filter(|&end| end > 120) else {
-            return;
-        };
-        let place = self.random.usize(100..=header);
-        // Not in the header, which ends before: it has no newline inside.
-        if !bytes[..place].iter().rev().take(100).any(|&byte| byte == b'\n') {
+    /// A byte lost, added or changed behind the header, which ends at `body`: one that is spoiled may open no format.
+    fn spoil(&mut self, bytes: &mut Vec<u8>, body: usize) {
+        if body == bytes.len() {
             return;
         }
+        let place = self.random.usize(body..bytes.len());
         self.bad("byte lost or changed");
         match self.random.u8(..3) {
             0 => drop(bytes.remove(place)),
