@@ -11,7 +11,7 @@ use crate::policy::{
 };
 use crate::scan::{Finding, Subject};
 use crate::spool;
-use crate::text::with_host;
+use crate::text::{host_name, with_host};
 use std::borrow::Cow;
 
 /// Decides findings and writes their lines. The same for all threads.
@@ -99,8 +99,9 @@ impl Claims {
         // A special address is the same in many networks: no other key tells which of them is meant.
         let is_special = subject.is_some_and(Subject::is_special);
         let by_name = |name: &str| with_host(name, |host| finder.covering_name(host)).unwrap_or_default();
+        let by_host = |host: String| finder.covering_name(&host);
         let (stated, shown) = match finder.has_domains() && !is_special {
-            true => (stated.map_or_else(Vec::new, by_name), shown.iter().map(|name| by_name(name)).collect()),
+            true => (stated.map_or_else(Vec::new, by_name), hosts(shown).into_iter().map(by_host).collect()),
             false => (Vec::new(), Vec::new()),
         };
         let asn = match asn {
@@ -123,6 +124,17 @@ impl Claims {
             claims.retain(&mut keep);
         }
     }
+}
+
+/// The hosts of some names, each once: one that is written in two ways is one name.
+fn hosts(names: &[Cow<'_, str>]) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for host in names.iter().filter_map(|name| host_name(name)) {
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
 }
 
 impl Decider<'_> {

@@ -416,3 +416,27 @@ fn all_names_that_a_system_shows_are_looked_at_and_those_of_several_owners_choos
     ];
     assert_eq!(told("--format shodan banners.json"), expected);
 }
+
+#[test]
+fn a_shown_name_that_is_written_in_two_ways_is_one_name_and_its_two_owners_a_conflict() {
+    let work = Work::new();
+    work.write(
+        "twins.csv",
+        "owner_id,role,domain,network,contact\na,,twin.example.nl,,a@a.example\nb,,twin.example.nl,,b@b.example\n\
+         isp,network,,192.31.196.0/24,a@isp.example\n",
+    );
+    for (host, certificate) in [
+        ("twin.example.nl", "twin.example.nl"),
+        ("Twin.Example.NL:443", "twin.example.nl"),
+        ("twin.example.nl.", "twin.example.nl"),
+    ] {
+        let banner = format!(
+            "{{\"ip_str\":\"192.31.196.1\",\"http\":{{\"host\":\"{host}\"}},\"ssl\":{{\"cert\":{{\"subject\":{{\"CN\":\"{certificate}\"}}}}}}}}\n"
+        );
+        work.write("banner.json", banner);
+        let words = "match --json --dry-run --register twins.csv --identifier x --run-time 2026-11-22 --format shodan banner.json";
+        let summary = work.run(words).summary();
+        let total = &summary["total"];
+        assert_eq!((&total["held_by"]["conflict"], &total["alerts"]), (&2.into(), &0.into()), "{host}");
+    }
+}
