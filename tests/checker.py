@@ -230,11 +230,6 @@ Claim = namedtuple("Claim", "owner role kind key size since until source line te
 """A registration. kind: address, name, asn (as the record says), announced (by a table). size: addresses, or minus the labels."""
 
 
-def is_leaked(claim):
-    """A special prefix that a table calls announced: no AS number holds what is special."""
-    return claim.kind == "announced" and special_block(claim.key) is not None
-
-
 class Register:
     """Owners and registrations, as the files say."""
 
@@ -274,7 +269,8 @@ class Register:
         """Puts AS numbers in the place of what they announce, unites organisations, and indexes names for speed."""
         claims = []
         for claim in self.claims:
-            spans = self.announced.get(claim.key, []) if claim.kind == "asn" else []
+            # A special prefix in a table has leaked into it: no AS number holds what is special, and one with nothing else is as if not there.
+            spans = [span for span in self.announced.get(claim.key, []) if not special_block(span)] if claim.kind == "asn" else []
             claims += [claim._replace(kind="announced", key=span, size=span.size) for span in spans] or [claim]
         self.by_address = [claim for claim in claims if claim.kind in ("address", "announced")]
         self.by_name, self.by_asn = defaultdict(list), defaultdict(list)
@@ -318,7 +314,7 @@ class Register:
         """The registrations of addresses that hold all of a span."""
         if span not in self.held_cache:
             block = special_block(span)
-            found = [claim for claim in self.by_address if claim.key.holds(span) and not is_leaked(claim)]
+            found = [claim for claim in self.by_address if claim.key.holds(span)]
             if block:
                 found = [claim for claim in found if claim.kind == "address" and block.holds(claim.key)]
             self.held_cache[span] = found
@@ -327,7 +323,7 @@ class Register:
     def inside(self, span):
         """The registrations that hold a part of a span and not all of it: a part is another's, whether it reaches out or not."""
         block = special_block(span)
-        found = [claim for claim in self.by_address if claim.key.meets(span) and not claim.key.holds(span) and not is_leaked(claim)]
+        found = [claim for claim in self.by_address if claim.key.meets(span) and not claim.key.holds(span)]
         return [claim for claim in found if not block or block.holds(claim.key)]
 
     def of_name(self, name):
@@ -553,7 +549,7 @@ class Said:
         if found is None and not filled and not shown and not self.asn.strip():
             raise Rejected("no-key")
         stated = next((text for text in filled if literal_of(text) is None), None)
-        shown = [name for name in map(host_of, shown) if name]
+        shown = list(dict.fromkeys(name for name in map(host_of, shown) if name))
         span, told = found or (None, "")
         return Record(span, host_of(stated), shown, asn), told, port
 
@@ -830,10 +826,12 @@ class Draw:
     """The fields of records, drawn from a universe."""
 
     BAD_ADDRESSES = ["010.1.2.3", "1.2.3", "fe80::1%eth0", "300.1.1.1", "193.0.14", "::g"]
+    ELSEWHERE = ["145.97.0.1", "2a01:7c8::1"]
 
     def __init__(self, universe, register):
         self.random, self.universe = universe.random, universe
         self.spans = [claim.key for claim in register.by_address]
+        self.registered = list(register.by_name)
 
     def address(self, prefixes=False, empty=0.05):
         random, roll = self.random, self.random.random()
@@ -863,6 +861,20 @@ class Draw:
         if random.random() < 0.3 and not name.startswith("*"):
             name = f"{random.choice(['www', 'x.y'])}.{name}"
         return random.choice([name, name, name.upper() if name.isascii() else name, name + "."])
+
+    def showing(self, prefixes=False, empty=0.05):
+        """An address, and two names that it shows, each of which may be missing: often of one domain, or one name that is written otherwise.
+
+        Half of the addresses are nobody's, so that the names decide.
+        """
+        random = self.random
+        names = [self.name(0.4), self.name(0.4)]
+        if self.registered and random.random() < 0.3:
+            names[1] = random.choice(self.registered)
+        if names[0] and not names[0].startswith("*") and random.random() < 0.3:
+            names[1] = random.choice([names[0].swapcase() if names[0].isascii() else names[0], f"www.{names[0]}"])
+        address = random.choice(self.ELSEWHERE) if all(names) and random.random() < 0.5 else self.address(prefixes, empty)
+        return address, random.sample(names, 2)
 
     def url(self, filled=0.4):
         name = self.name(filled)
@@ -938,14 +950,16 @@ def csv_dump(draw, options):
 
 def ndjson_dump(draw, options):
     random = draw.random
-    options += ["--map", "shown_name=cert"]
+    options += ["--map", "shown_name=tls.name"]
     while True:
-        asn, shown, identifier = draw.asn(), draw.name(0.3), draw.identifier()
+        asn, (address, shown), identifier = draw.asn(), draw.showing(True), draw.identifier()
         port, time = draw.port(), draw.time()
-        row = {"ip": draw.address(True), "port": int(port) if port and random.random() < 0.5 else port, "transport": draw.transport()}
-        row |= {"timestamp": time, "url": draw.url(), "hostname": draw.name(0.3), "asn": asn, "identifier": identifier, "cert": shown}
+        row = {"ip": address, "port": int(port) if port and random.random() < 0.5 else port, "transport": draw.transport()}
+        row |= {"timestamp": time, "url": draw.url(), "hostname": draw.name(0.3), "asn": asn, "identifier": identifier}
+        # A mapped path with a dot is a key that is written so, and then one in an object.
+        row |= {"tls.name": shown[0], "tls": {"name": shown[1]}}
         part = Part(port, row["transport"], spoken(identifier), time)
-        said = Said("", row["ip"], [row["url"]], [shown], asn, True, findings=[part])
+        said = Said("", row["ip"], [row["url"]], shown, asn, True, findings=[part])
         items = [(key, value) for key, value in row.items() if value or random.random() < 0.5]
         random.shuffle(items)
         said.raw = json.dumps(dict(items), ensure_ascii=random.random() < 0.5)
@@ -1002,13 +1016,14 @@ def shadowserver_dump(draw, options):
     random = draw.random
     event = draw.report == "event4_sinkhole"
     start = "src_" if event else ""
-    columns = ["timestamp", "severity", start + "ip", "protocol", start + "port", start + "hostname", "tag", start + "asn", "geo", "hostname_source"]
+    columns = ["timestamp", "severity", start + "ip", "protocol", start + "port", start + "hostname", "tag", start + "asn", "geo", "hostname_source", "sni"]
+    options += ["--map", "shown_name=sni"]
     yield ",".join(f'"{column}"' for column in columns)
     while True:
         source = random.choice(["", "ptr", "certificate", "http"])
-        asn, name = draw.asn().removeprefix("AS"), draw.name(0.5)
-        cells = [draw.time(), "high", draw.address(empty=0.02), draw.transport(), draw.port(), name, "rdp;cve-2019-0708", asn, "NL", source]
-        shown = [name] if source in ("certificate", "http") else []
+        asn, (address, (name, other)) = draw.asn().removeprefix("AS"), draw.showing(empty=0.02)
+        cells = [draw.time(), "high", address, draw.transport(), draw.port(), name, "rdp;cve-2019-0708", asn, "NL", source, other]
+        shown = [other, name] if source in ("certificate", "http") else [other]
         transport = cells[3] or ("" if event else "tcp")
         part = Part(cells[4], transport, draw.report, cells[0], client=event)
         yield Said(",".join(f'"{cell}"' for cell in cells), cells[2], [], shown, asn, findings=[part])
@@ -1048,8 +1063,7 @@ def nuclei_dump(draw, options):
 def shodan_dump(draw, options):
     random = draw.random
     while True:
-        address, asn, time, port = draw.address(empty=0.02), draw.asn(), draw.time(), draw.port()
-        host, common_name = draw.name(0.2), draw.name(0.2)
+        (address, (host, common_name)), asn, time, port = draw.showing(empty=0.02), draw.asn(), draw.time(), draw.port()
         row = {"ip": 12345, "ip_str": address, "port": int(port or 1), "transport": random.choice(["tcp", "udp"]), "timestamp": time, "asn": asn}
         row |= {"hostnames": [draw.name(1)], "http": {"host": host}, "ssl": {"cert": {"subject": {"CN": common_name}}}, "data": "SSH\r\n\"{"}
         row["_shodan"] = {"module": random.choice(["https", "ssh"])}
@@ -1155,7 +1169,26 @@ class Run:
         differ = {name: (told.get(name, 0), books[name]) for name in told.keys() | books.keys() if told.get(name, 0) != books[name]}
         if differ:
             raise Disagreement(f"seed {self.seed}, {self.format}: the books (program, checker): {differ}\n{self.rejects(summary)}")
-        return books
+        return books + Counter(kind for kind in map(self.shown_names, self.records) if kind)
+
+    def shown_names(self, said):
+        """Whose two shown names are, where they are asked; None where a name that is stated or a user of the address comes before."""
+        try:
+            record, _, _ = said.keys()
+        except Rejected:
+            return None
+        register, day = self.register, self.run.day
+        live = lambda claim: claim.role == "user" and is_valid(claim, day)
+        before = [*register.of_name(record.stated), *(register.holding(record.span) if record.span else [])]
+        if len(record.shown) < 2 or any(map(live, before)) or record.span and special_block(record.span):
+            return None
+        names = [contest(register, [claim for claim in register.of_name(name) if live(claim)]) for name in record.shown]
+        owners = [{register.org[claim.owner] for claim in claims} for claims in names if claims]
+        if not owners:
+            return None
+        if len(owners) == 1:
+            return "shown names of which one is registered"
+        return "shown names of one owner" if len(set.union(*owners)) == 1 else "shown names of several owners"
 
     def rejects(self, summary):
         told = []

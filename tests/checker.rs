@@ -26,4 +26,7 @@ fn a_checker_in_another_language_agrees_on_every_alert_and_every_record() {
     let told = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{told}{}", String::from_utf8_lossy(&done.stderr));
     println!("{told}");
+    for kind in ["of one owner", "of several owners", "of which one is registered"] {
+        assert!(told.contains(&format!("shown names {kind}")), "no record decides by two names {kind}");
+    }
 }
