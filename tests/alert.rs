@@ -15,7 +15,7 @@ use dijkwacht::policy::{
     Assessed, Catalogue, Entry, Hold, Line, Provenance, Redaction, Removable, Rule, SenderName, Severity,
     SourceProtection, Tlp,
 };
-use dijkwacht::register::{Constituency, Ground, Role};
+use dijkwacht::register::{Constituency, Ground, Role, Scope};
 use dijkwacht::scan::{Finding, Kind, Side, Subject};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -75,6 +75,7 @@ fn line(range: &str) -> Line {
         valid_from: None,
         valid_until: None,
         verified: None,
+        scope: Scope::Stated,
         source: 1,
         line: 99,
     };

@@ -12,7 +12,7 @@ use dijkwacht::policy::{
     Assessed, Case, Copies, Decision, Evidence, FUTURE_SECONDS_MAX, Hold, Line, Outcome, Owners, Reason, Rule,
 };
 use dijkwacht::policy::{choose, decide, explain};
-use dijkwacht::register::{ReadOptions, Register, Role};
+use dijkwacht::register::{ReadOptions, Register, Role, Scope};
 
 fn day(text: &str) -> Day {
     Day::read(text.as_bytes()).unwrap()
@@ -58,6 +58,7 @@ fn claim(number: u32, owner: u32, role: Role, key: ClaimKey, source: u16, valid:
         verified: None,
         valid_from: valid[0],
         valid_until: valid[1],
+        scope: Scope::Stated,
         source,
         line: number,
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Index, OwnerIx};
 use crate::moment::Day;
 use crate::net::{Asn, Range};
-use crate::register::Role;
+use crate::register::{Role, Scope};
 
 /// A registration that holds what was looked up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,8 @@ pub struct Claim {
     pub valid_until: Option<Day>,
     /// When somebody last made sure of it.
     pub verified: Option<Day>,
+    /// How it comes to be in a Dutch register.
+    pub scope: Scope,
     /// The source that it is from: lower takes precedence.
     pub source: u16,
     /// The line it stands in.

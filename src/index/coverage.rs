@@ -31,8 +31,7 @@ impl Coverage {
     /// What the registrations of one scope hold.
     #[must_use]
     pub fn of_scope(index: &Index, scope: Scope) -> Self {
-        let finder = index.finder();
-        let of_scope = index.claims().filter(|claim| finder.scope(claim.registration) == scope);
+        let of_scope = index.claims().filter(|claim| claim.scope == scope);
         let mut parts: Vec<Range> =
             of_scope.filter_map(|claim| claim.key.range()).flat_map(Range::held_parts).collect();
         parts.sort_unstable();

@@ -180,14 +180,6 @@ impl<'i> Finder<'i> {
         self.rows.claim(registration)
     }
 
-    /// How a registration comes to be in a Dutch register; a number that is none is [`Scope::Stated`].
-    #[must_use]
-    pub fn scope(&self, registration: u32) -> Scope {
-        let terms = self.rows.terms_of(registration).or_else(|| self.names.terms_of(registration));
-        let terms = terms.and_then(|terms| self.rows.terms.get(terms as usize));
-        terms.map_or(Scope::Stated, |terms| Terms::read(terms).scope)
-    }
-
     /// The most specific registration that holds the address (the first of [`covering`](Self::covering)).
     #[inline]
     #[must_use]
@@ -421,18 +413,10 @@ impl<'i> Rows<'i> {
             valid_from: terms.valid_from,
             valid_until: terms.valid_until,
             verified: terms.verified,
+            scope: terms.scope,
             source: terms.source,
             line,
         })
-    }
-
-    /// The terms of a registration by its number.
-    fn terms_of(&self, registration: u32) -> Option<u32> {
-        let at = registration as usize;
-        match self.rows4.get(at) {
-            Some(row) => Some(row.terms.get()),
-            None => self.rows6.get(at - self.rows4.len()).map(|row| row.terms_and_length.get() >> 8),
-        }
     }
 
     /// The first and last address of an IPv6 registration.

@@ -195,18 +195,11 @@ impl<'i> Names<'i> {
         found.is_ok_and(|at| !self.is_expanded(&self.asns[at]))
     }
 
-    /// The terms of a registration by its number.
-    pub(super) fn terms_of(&self, registration: u32) -> Option<u32> {
-        let at = registration.checked_sub(self.base)? as usize;
-        let row = self.domains.get(at).or_else(|| self.asns.get(at - self.domains.len()))?;
-        Some(row.terms.get())
-    }
-
     fn claim(&self, row: &KeyRow, registration: u32, key: ClaimKey) -> Option<Claim> {
         let terms = self.index.section::<TermsRow>(Section::Terms).get(row.terms.get() as usize)?;
-        let Terms { role, source, valid_from, valid_until, verified, .. } = Terms::read(terms);
+        let Terms { role, source, valid_from, valid_until, verified, scope, .. } = Terms::read(terms);
         let (owner, line) = (OwnerIx(row.owner.get()), row.line.get());
-        Some(Claim { registration, owner, role, key, valid_from, valid_until, verified, source, line })
+        Some(Claim { registration, owner, role, key, valid_from, valid_until, verified, scope, source, line })
     }
 }
 

@@ -75,7 +75,7 @@ impl Index {
                 valid_from: claim.valid_from,
                 valid_until: claim.valid_until,
                 is_role_stated: true,
-                scope: self.finder().scope(claim.registration),
+                scope: claim.scope,
                 source: claim.source,
                 line: claim.line,
             })

@@ -275,7 +275,7 @@ impl Decider<'_> {
 
     /// What the recipient may know about the place: its own customer, if nothing narrower is registered.
     fn background(&self, finding: &Finding<'_>, line: &Line) -> Background<'_> {
-        let (scope, told) = (self.finder.scope(line.claim.registration), self.index.organisation(line.owner));
+        let (scope, told) = (line.claim.scope, self.index.organisation(line.owner));
         let assignment = match finding.subject {
             Some(Subject::Address(address)) => self.index.assignment(address),
             _ => None,

@@ -7,8 +7,8 @@ use super::assess::{Assessment, Inquiry, Standing, Then};
 use super::choose::Owners;
 use super::decide::{Case, decide_without};
 use super::decision::{Assessed, Decision, Hold, Line};
-use crate::index::{Claim, Index, OwnerIx};
-use crate::register::{Constituency, Ground, Scope};
+use crate::index::{Index, OwnerIx};
+use crate::register::{Constituency, Ground};
 
 /// What must be known of recipients besides their claims.
 pub trait Recipients: Owners {
@@ -16,16 +16,13 @@ pub trait Recipients: Owners {
     fn constituency(&self, owner: OwnerIx) -> Constituency;
     /// The ground that the register gives.
     fn ground(&self, owner: OwnerIx) -> Option<Ground>;
-    /// How a registration comes to be in the register.
-    fn scope(&self, claim: &Claim) -> Scope;
-
     /// What is asked of the recipient of a line.
     fn standing(&self, line: &Line) -> Standing {
         let role = line.rule.role();
         Standing {
             role,
             constituency: self.constituency(line.owner),
-            scope: self.scope(&line.claim),
+            scope: line.claim.scope,
             ground: self.ground(line.owner).unwrap_or(Ground::of_role(role)),
         }
     }
@@ -38,10 +35,6 @@ impl Recipients for Index {
 
     fn ground(&self, owner: OwnerIx) -> Option<Ground> {
         Index::constituency_and_ground(self, owner).1
-    }
-
-    fn scope(&self, claim: &Claim) -> Scope {
-        self.finder().scope(claim.registration)
     }
 }
 
