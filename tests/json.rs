@@ -2678,14 +2678,14 @@ fn the_parts_of_a_record_have_a_limit() {
     let modules = |count: usize| {
         let modules: Vec<String> =
             (0..count).map(|i| format!("\"m{i}\":{{\"status\":\"success\"}}")).collect();
-        said_by("zgrab2", &options, &format!("{{\"ip\":\"192.0.2.1\",\"data\":{{{}}}}}", modules.join(",")))
+        said_by("zgrab2", &options, format!("{{\"ip\":\"192.0.2.1\",\"data\":{{{}}}}}", modules.join(",")))
     };
     let ports = |count: usize| {
         let port = "{\"port\":1,\"proto\":\"tcp\",\"status\":\"open\"}";
         said_by(
             "masscan",
             &options,
-            &format!("{{\"ip\":\"192.0.2.1\",\"ports\":[{}]}}", vec![port; count].join(",")),
+            format!("{{\"ip\":\"192.0.2.1\",\"ports\":[{}]}}", vec![port; count].join(",")),
         )
     };
     for (outcome, parts) in [(modules(1024), 1024), (ports(4096), 4096)] {
@@ -2749,7 +2749,7 @@ fn only_open_ports_of_masscan_are_findings() {
         )
     };
     check_said("masscan", &findings_too(), &status("open"), &[open(0, None, "icmp")]);
-    assert_eq!(said_by("masscan", &findings_too(), &status("closed")), [Outcome::Skipped(Skip::Closed)]);
+    assert_eq!(said_by("masscan", &findings_too(), status("closed")), [Outcome::Skipped(Skip::Closed)]);
     let banner =
         r#"{"ip":"192.0.2.1","timestamp":"1","ports":[{"port":80,"proto":"tcp","service":{"name":"http"}}]}"#;
     assert_eq!(said_by("masscan", &findings_too(), banner), [Outcome::Skipped(Skip::Banner)]);
