@@ -29,7 +29,7 @@ impl Tlp {
     pub const DEFAULT: Self = Self::Amber;
 
     /// Reads a label in any spelling: case, `TLP:` or `TLP 2.0:` before it, brackets and quotes around it, spaces or dashes for
-    /// the plus; WHITE is CLEAR. `None` for all else.
+    /// the plus; WHITE is CLEAR. `None` for all else, and for a label that ends with a plus: what stood behind it made it stricter.
     ///
     /// ```
     /// use dijkwacht::policy::Tlp;
@@ -37,18 +37,28 @@ impl Tlp {
     /// assert_eq!(Tlp::read("TLP:AMBER+STRICT"), Some(Tlp::AmberStrict));
     /// assert_eq!(Tlp::read("white"), Some(Tlp::Clear));
     /// assert_eq!(Tlp::read("purple"), None);
+    /// assert_eq!(Tlp::read("AMBER+"), None);
     /// ```
     pub fn read(text: &str) -> Option<Self> {
         let mut letters = [0u8; LETTERS_MAX];
         let mut count = 0;
+        let mut goes_on = false;
         for byte in text.bytes() {
             match byte {
-                b' ' | b'\t' | b':' | b'+' | b'-' | b'_' | b'.' | b'/' | b'(' | b')' | b'[' | b']' | b'"'
+                b'+' => {
+                    goes_on = true;
+                    continue;
+                }
+                b' ' | b'\t' | b':' | b'-' | b'_' | b'.' | b'/' | b'(' | b')' | b'[' | b']' | b'"'
                 | b'\'' => continue,
                 _ if count == LETTERS_MAX => return None,
                 _ => letters[count] = byte.to_ascii_lowercase(),
             }
             count += 1;
+            goes_on = false;
+        }
+        if goes_on {
+            return None;
         }
         let word = &letters[..count];
         let label = word.strip_prefix(b"tlp").map_or(word, |rest| {
@@ -158,6 +168,8 @@ mod tests {
             "TLP:",
             "yellow",
             "amber strict!",
+            "AMBER+",
+            "[TLP:amber+]",
             "redd",
             "tlptlpred",
             "TLP:EX:CHR",
