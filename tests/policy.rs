@@ -14,6 +14,9 @@ use dijkwacht::policy::{
 use dijkwacht::policy::{choose, decide, explain};
 use dijkwacht::register::{ReadOptions, Register, Role, Scope};
 
+#[path = "policy/permitted.rs"]
+mod permitted;
+
 fn day(text: &str) -> Day {
     Day::read(text.as_bytes()).unwrap()
 }
@@ -65,6 +68,7 @@ fn claim(number: u32, owner: u32, role: Role, key: ClaimKey, source: u16, valid:
 }
 
 /// Owners of a test, by number.
+#[derive(Clone)]
 struct Entries {
     organisation: Vec<u32>,
     has_contact: Vec<bool>,
