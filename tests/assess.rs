@@ -163,6 +163,11 @@ fn a_rule_that_can_never_decide_is_refused() {
     ] {
         check(0, &[("share", before), ("drop", behind)], &[]);
     }
+    let high = "severity = \"high\"";
+    check(0, &[("hold", high), ("share", ""), ("redact", high)], &[]);
+    check(0, &[("hold", high), ("drop", ""), ("redact", high)], &[]);
+    check(78, &[("hold", high), ("share", ""), ("drop", high)], &["rule 3, c", "since a"]);
+    check(78, &[("share", ""), ("hold", high), ("redact", high)], &["rule 2, b", "since a"]);
     check(78, &[("hold", "older_than_days = 14")], &["age_days_max = 14 days is held before"]);
     check(0, &[("hold", "older_than_days = 13")], &[]);
     check(78, &[("hold", "tlp = []")], &["rule 1, a: tlp is an empty list (leave it out"]);

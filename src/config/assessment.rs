@@ -90,12 +90,15 @@ fn never_decides(rule: &AssessmentRule, before: &[AssessmentRule], age_days_max:
             "what is older than age_days_max = {age_days_max} days is held before the table is asked"
         ));
     }
-    let takes_all = |other: &&AssessmentRule| {
-        // Where one holds, a later one that takes fields out is asked all the same.
-        let is_asked_on = other.then == Then::Hold && matches!(rule.then, Then::Redact(_));
-        other.when.covers(&rule.when) && !is_asked_on
+    // Where one holds, a later one that takes fields out is asked all the same, whatever lets alerts go or drops them in between.
+    let is_asked_on = |at: usize| {
+        matches!(rule.then, Then::Redact(_))
+            && !matches!(before[at].then, Then::Redact(_))
+            && before[..=at].iter().any(|other| other.then == Then::Hold)
     };
-    let other = before.iter().find(takes_all)?;
+    let takes_all =
+        |(at, other): &(usize, &AssessmentRule)| other.when.covers(&rule.when) && !is_asked_on(*at);
+    let (_, other) = before.iter().enumerate().find(takes_all)?;
     Some(format!("{} before it fits all that it fits", other.code))
 }
 
