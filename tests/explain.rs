@@ -251,3 +251,104 @@ fn the_readme_explains_an_alert_of_each_rule_as_the_program_does() {
     let traced = work.run(&format!("spool trace {config} isp"));
     assert!(traced.out.lines().count() == 2 && readme.contains(&traced.out), "{}", traced.out);
 }
+
+#[test]
+fn an_alert_by_a_name_or_an_as_number_is_reproduced_with_the_dump_and_told_without_it() {
+    let work = Work::new();
+    work.write(
+        "names.csv",
+        "owner_id,role,domain,asn,contact\nshop,,shop.example.nl,,a@shop.example\nuser,user,,AS64496,a@user.example\n\
+         isp,,,AS64497,a@isp.example\nother,,other.example.nl,,a@other.example\n",
+    );
+    let seen = "192.31.196.1,443,2026-11-22T01:02:03Z,open-rdp";
+    let rows = [
+        "https://www.shop.example.nl:8443/x,",
+        ",AS64496",
+        ",64497",
+        "shop.example.nl,AS64497",
+        "www.stranger.example.nl,AS64496",
+    ];
+    let dump: String = rows.iter().map(|row| format!("{seen},{row}\n")).collect();
+    work.write("dump.csv", format!("ip,port,timestamp,identifier,url,asn\n{dump}"));
+    let banner = |host: &str, common_name: &str| {
+        format!(
+            r#"{{"ip_str":"192.31.196.2","timestamp":"2026-11-22T01:02:03","http":{{"host":"{host}"}},"ssl":{{"cert":{{"subject":{{"CN":"{common_name}"}}}}}}}}"#
+        ) + "\n"
+    };
+    let banners = [
+        banner("www.shop.example.nl", "shop.example.nl"),
+        banner("cdn.example.org", "other.example.nl"),
+        banner("shop.example.nl", "other.example.nl"),
+    ];
+    work.write("banners.json", banners.concat());
+    let words = format!("--register names.csv --identifier open-rdp --run-time {RUN_TIME} --spool spool");
+    for dump in ["--feed csv dump.csv", "--feed shodan banners.json"] {
+        work.run(&format!("match {words} {dump}")).check(0, &[]);
+    }
+    let alerts = all(&work);
+    let mut told = Vec::new();
+    for alert in &alerts {
+        let feed = alert["feed.name"].as_str().unwrap();
+        let dump = if feed == "csv" { "dump.csv" } else { "banners.json" };
+        let ask =
+            |dump: &str| explain(&work, &format!("--spool spool --register names.csv {dump} {}", id(alert)));
+        check(&ask(&format!("--dump {dump}")), alert);
+        std::fs::rename(work.path(dump), work.path("away")).unwrap();
+        let by_line = ask("");
+        std::fs::rename(work.path("away"), work.path(dump)).unwrap();
+        assert!(by_line["lacks"].to_string().contains("is not at hand"), "{by_line}");
+        let covering = by_line["covering"][0]["registrations"].as_array().unwrap();
+        let winner = covering.iter().find(|one| one["wins"] == true).unwrap();
+        assert_eq!(
+            (&winner["registration"], &winner["owner_id"]),
+            (&alert["extra.match.registration"], &alert["extra.owner.id"])
+        );
+        let text = |key: &str| alert[key].as_str().unwrap();
+        told.push(format!(
+            "{feed} {} {} {}",
+            alert["extra.record"],
+            text("extra.owner.id"),
+            text("extra.match.rule")
+        ));
+    }
+    told.sort();
+    let expected = [
+        "csv 1 shop user-name",
+        "csv 2 user user-asn",
+        "csv 3 isp network-asn",
+        "csv 4 shop user-name",
+        "csv 5 user user-asn",
+        "shodan 1 shop user-name",
+        "shodan 2 other user-name",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn of_a_raw_record_all_registrations_of_its_names_and_its_as_number_are_told() {
+    let work = Work::new();
+    work.write(
+        "names.csv",
+        "owner_id,role,domain,asn,contact\nshop,,shop.example.nl,,a@shop.example\nisp,,,AS64497,a@isp.example\n\
+         other,,other.example.nl,,a@other.example\n",
+    );
+    let ask = |record: &str, words: &str| {
+        let words = format!("explain --json --register names.csv --run-time {RUN_TIME} {words}");
+        let done = work.run_with_input(&words, record.as_bytes());
+        assert_eq!(done.code, 0, "{}", done.err);
+        serde_json::from_str::<Value>(&done.out).unwrap()
+    };
+    let told = |steps: &Value| {
+        let registrations = steps["covering"][0]["registrations"].as_array().unwrap().iter();
+        registrations
+            .map(|one| format!("{} {}", one["registration"].as_str().unwrap(), one["wins"]))
+            .collect::<Vec<_>>()
+    };
+    let record = "{\"ip\":\"192.31.196.1\",\"url\":\"https://www.shop.example.nl/\",\"asn\":64497}\n";
+    let steps = ask(record, "--format ndjson --identifier open-rdp");
+    assert_eq!(told(&steps), ["shop.example.nl true", "AS64497 false"]);
+    let record = r#"{"ip_str":"192.31.196.1","asn":"AS64497","http":{"host":"shop.example.nl"},"ssl":{"cert":{"subject":{"CN":"other.example.nl"}}}}"#;
+    let steps = ask(record, "--format shodan --identifier open-rdp");
+    assert_eq!(told(&steps), ["shop.example.nl false", "other.example.nl false", "AS64497 true"]);
+    assert_eq!(steps["recipients"][0]["owner_id"], "isp");
+}
