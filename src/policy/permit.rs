@@ -12,29 +12,25 @@ use crate::register::{Constituency, Ground};
 
 /// What must be known of recipients besides their claims.
 pub trait Recipients: Owners {
-    /// Its constituency; none counts as business.
-    fn constituency(&self, owner: OwnerIx) -> Constituency;
-    /// The ground that the register gives.
-    fn ground(&self, owner: OwnerIx) -> Option<Ground>;
-    /// What is asked of the recipient of a line.
+    /// Its constituency and the ground, as far as the register gives them.
+    fn constituency_and_ground(&self, owner: OwnerIx) -> (Option<Constituency>, Option<Ground>);
+
+    /// What is asked of the recipient of a line. No constituency counts as business.
     fn standing(&self, line: &Line) -> Standing {
         let role = line.rule.role();
+        let (constituency, ground) = self.constituency_and_ground(line.owner);
         Standing {
             role,
-            constituency: self.constituency(line.owner),
+            constituency: constituency.unwrap_or(Constituency::Business),
             scope: line.claim.scope,
-            ground: self.ground(line.owner).unwrap_or(Ground::of_role(role)),
+            ground: ground.unwrap_or(Ground::of_role(role)),
         }
     }
 }
 
 impl Recipients for Index {
-    fn constituency(&self, owner: OwnerIx) -> Constituency {
-        Index::constituency_and_ground(self, owner).0.unwrap_or(Constituency::Business)
-    }
-
-    fn ground(&self, owner: OwnerIx) -> Option<Ground> {
-        Index::constituency_and_ground(self, owner).1
+    fn constituency_and_ground(&self, owner: OwnerIx) -> (Option<Constituency>, Option<Ground>) {
+        Index::constituency_and_ground(self, owner)
     }
 }
 

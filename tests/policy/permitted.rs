@@ -14,16 +14,8 @@ use dijkwacht::scan::Side;
 
 impl Recipients for Entries {
     /// Of each owner another, so that a rule can name it.
-    fn constituency(&self, owner: OwnerIx) -> Constituency {
-        Constituency::ALL[owner.0 as usize]
-    }
-
-    fn ground(&self, _: OwnerIx) -> Option<Ground> {
-        None
-    }
-
-    fn scope(&self, _: &Claim) -> Scope {
-        Scope::Stated
+    fn constituency_and_ground(&self, owner: OwnerIx) -> (Option<Constituency>, Option<Ground>) {
+        (Some(Constituency::ALL[owner.0 as usize]), None)
     }
 }
 
