@@ -7,7 +7,7 @@ use crate::moment::Moment;
 use crate::net::Asn;
 use crate::policy::{
     Asked, Case, Copies, Decision, Entry, Evidence, Exception, Hold, InOffice, Inquiry, Line, Recipients,
-    Redaction, Removable, Rulebook, Terms, Tlp, decide, permit,
+    Redaction, Removable, Rulebook, Severity, Terms, Tlp, decide, permit,
 };
 use crate::scan::{Finding, Subject};
 use crate::spool;
@@ -97,15 +97,15 @@ impl Claims {
         };
         let is_shared = matches!(subject, Some(Subject::Address(address)) if index.shared(address).is_some());
         // A special address is the same in many networks: no other key tells which of them is meant.
-        let is_special = subject.is_some_and(Subject::is_special);
+        let is_special = || subject.is_some_and(Subject::is_special);
         let by_name = |name: &str| with_host(name, |host| finder.covering_name(host)).unwrap_or_default();
         let by_host = |host: String| finder.covering_name(&host);
-        let (stated, shown) = match finder.has_domains() && !is_special {
+        let (stated, shown) = match finder.has_domains() && !is_special() {
             true => (stated.map_or_else(Vec::new, by_name), hosts(shown).into_iter().map(by_host).collect()),
             false => (Vec::new(), Vec::new()),
         };
         let asn = match asn {
-            Some(asn) if !is_special => finder.claims_of_named_asn(asn),
+            Some(asn) if !is_special() => finder.claims_of_named_asn(asn),
             _ => Vec::new(),
         };
         Self { address, stated, shown, asn, inside, is_shared }
@@ -164,17 +164,22 @@ impl Decider<'_> {
     fn terms<'t>(&'t self, finding: &'t Finding<'_>) -> Terms<'t> {
         let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
         let assessment = &self.rulebook.assessment;
-        // Without a rule nobody asks what is known of the trouble.
-        let entry = if assessment.rules.is_empty() { None } else { self.context.entry(finding) };
-        let inquiry = Inquiry {
+        let mut inquiry = Inquiry {
             provenance: self.context.provenance(),
             tlp: self.context.tlp(finding),
-            classification: self.context.classification(finding, entry),
+            classification: "",
             identifier: finding.identifier.as_deref().unwrap_or_default(),
-            severity: self.context.severity(finding, entry),
+            severity: Severity::None,
             age_days: seen.days_begun_until(self.run_time),
-            part: entry.and_then(|entry| entry.part).unwrap_or(finding.side),
+            part: finding.side,
         };
+        // Without a rule nobody asks what is known of the trouble.
+        if !assessment.rules.is_empty() {
+            let entry = self.context.entry(finding);
+            inquiry.classification = self.context.classification(finding, entry);
+            inquiry.severity = self.context.severity(finding, entry);
+            inquiry.part = entry.and_then(|entry| entry.part).unwrap_or(finding.side);
+        }
         let is_tlp_unknown =
             self.context.provenance().is_tlp_unknown || Tlp::is_unknown(finding.tlp.as_deref());
         Terms { assessment, inquiry, is_tlp_unknown }
