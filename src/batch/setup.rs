@@ -150,6 +150,7 @@ impl ReadingWords {
     /// Checks the words and lays them over what the configuration says about the feed.
     pub(super) fn over(&self, feed: &Feed, config: &Config) -> Result<Words, Failure> {
         let mut options = feed.format_options(&config.limits);
+        let mut assigned = Vec::new();
         for assignment in &self.map {
             let (field, column) = assignment.split_once('=').ok_or_else(|| {
                 let shown = show(assignment.as_bytes(), 64);
@@ -157,6 +158,11 @@ impl ReadingWords {
             })?;
             let (field, column) =
                 read_assignment(field, column).map_err(|problem| usage("--map", &problem))?;
+            if assigned.contains(&field) {
+                let field = field.as_str();
+                return Err(Failure::Usage(format!("--map {field} is given twice (a field has one column)")));
+            }
+            assigned.push(field);
             options.map.insert(field, column);
         }
         if let Some(identifier) = &self.identifier {

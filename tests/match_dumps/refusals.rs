@@ -110,6 +110,7 @@ fn a_dump_of_unknown_content_is_refused_and_told_the_way() {
     check(&work, "--format cvs dump.csv", 64, &["did you mean csv"]);
     check(&work, "--map adress=ip dump.csv", 64, &["did you mean address"]);
     check(&work, "--map address dump.csv", 64, &["FIELD=COLUMN"]);
+    check(&work, "--map address=ip --map address=src dump.csv", 64, &["--map address is given twice"]);
 }
 
 #[test]
