@@ -345,6 +345,9 @@ Verdict = namedtuple("Verdict", "state lines")
 
 NOBODY = Verdict("nobody", [])
 
+HOLDS = ["unknown-type", "no-finding", "future", "too-old", "prefix", "conflict", "moved", "no-contact"]
+"""The reasons of a hold, in order: equal lines are one, and wait for the first of theirs."""
+
 
 def is_valid(claim, day):
     return (not claim.since or claim.since <= day) and (not claim.until or day <= claim.until)
@@ -1142,11 +1145,14 @@ class Run:
                 key = bool(held), owner, alert_id
                 if key in lines:
                     books["duplicates"] += 1
+                    first, other, *rest = lines[key]
+                    lines[key] = (first, min(other, held, key=HOLDS.index) if held else other, *rest)
                     continue
                 books["held" if held else "alerts"] += 1
-                if held:
-                    books[f"held_by {held}"] += 1
                 lines[key] = (number, held, rule, claim, finding_id)
+        for _, held, *_ in lines.values():
+            if held:
+                books[f"held_by {held}"] += 1
         return lines, books
 
     def compare(self, summary, spool):

@@ -170,6 +170,66 @@ fn a_released_line_is_the_held_one_without_its_reason_in_a_run_of_its_own() {
     assert!([taken.out, again.out].concat().contains(&format!("{run}.ncsc\t")));
 }
 
+/// Whoever resolves a conflict has not been asked about the label: the label is asked then, of whom it goes to.
+#[test]
+fn a_label_binds_whoever_releases_what_is_held_for_another_reason() {
+    let check = |permission: &str, row: &str, words: &str, refused: Option<&str>| {
+        let work = Work::new();
+        work.write("config.toml", format!("[feeds.night]\n{permission}"));
+        let address = row.split(',').next().unwrap();
+        work.write("dump.csv", format!("ip,port,timestamp,identifier,tlp\n{row}\n"));
+        work.dump("--config config.toml --feed night --spool spool dump.csv");
+        let done = decide(&work, &format!("release --all {words}"));
+        match refused {
+            Some(said) => done.check(64, &[said, "--despite-tlp"]),
+            None => done.check(0, &[]),
+        }
+        let sent: Vec<Value> = released(&work);
+        assert_eq!(sent.len(), usize::from(refused.is_none()), "{permission} {address} {words}: {sent:?}");
+        if refused.is_some() {
+            decide(&work, &format!("release --all --despite-tlp {words}")).check(0, &[]);
+            assert_eq!(released(&work).len(), 1);
+        }
+    };
+    let conflict = |label: &str| format!("192.0.2.33,80,2026-11-22T01:02:03Z,open-rdp,{label}");
+    let (none, of_feed) = ("", "permission = \"mail\"\n");
+    for label in ["CLEAR", "AMBER"] {
+        check(none, &conflict(label), "--to twin-a", None);
+        check(none, &conflict(label), "--to isp", None);
+    }
+    check(
+        none,
+        &conflict("AMBER+STRICT"),
+        "--to twin-a",
+        Some("AMBER+STRICT, does not let twin-a (user) be told"),
+    );
+    check(of_feed, &conflict("AMBER+STRICT"), "--to twin-a", None);
+    check(of_feed, &conflict("AMBER+STRICT"), "--next", Some("does not let isp (network) be told"));
+    let nowhere = "does not let hospital (without a registration there) be told";
+    check(of_feed, &conflict("AMBER+STRICT"), "--to hospital", Some(nowhere));
+    check(of_feed, &conflict("RED"), "--to twin-a", Some("RED, does not let twin-a (user) be told"));
+    // What is held for its label is released by who decides about just that; to nobody else.
+    let red = "192.0.2.1,80,2026-11-22T01:02:03Z,open-rdp,RED";
+    check(none, red, "", None);
+    check(none, red, "--to isp", Some("RED, does not let isp (network) be told"));
+}
+
+/// Copies are for others than the one that goes elsewhere.
+#[test]
+fn what_a_fuse_holds_for_others_waits_on_when_one_alert_goes_to_another() {
+    let work = Work::new();
+    work.write("config.toml", "[policy]\nnotify = \"user-and-network\"\n[feeds.night]\nmode = \"hold\"\n");
+    work.write("dump.csv", format!("{HEADER}192.0.2.1,80,tcp,2026-11-22T01:02:03Z,open-rdp,low\n"));
+    work.dump("--config config.toml --feed night --spool spool dump.csv");
+    let decision = decided(&work, "release --owner school --to hospital");
+    assert_eq!((&decision["released"], &decision["discarded"]), (&1.into(), &0.into()));
+    let left = waiting(&work, "");
+    assert_eq!((left.len(), &left[0]["owner_id"]), (1, &"isp".into()));
+    let decision = decided(&work, "release --owner isp");
+    assert_eq!((&decision["released"], &decision["discarded"]), (&1.into(), &0.into()));
+    assert!(waiting(&work, "").is_empty());
+}
+
 #[test]
 fn of_rivals_one_is_told_and_that_decides_for_all() {
     let work = held();

@@ -763,10 +763,18 @@ fn provenance_of_manifest(manifest: &Manifest) -> Provenance {
         tlp: text("tlp").and_then(Tlp::read),
         is_tlp_unknown: of_report("tlp").is_some_and(|label| Tlp::is_unknown(Some(label))),
         notice_tlp: text("notice_tlp").and_then(Tlp::read),
-        permission: match (of_report("permission"), text("permission")) {
-            (Some(_), _) => Permission::OfReport,
-            (None, Some(_)) => Permission::OfFeed,
-            (None, None) => Permission::None,
-        },
+        permission: permission_of(manifest),
+    }
+}
+
+/// Whose word let a run's findings go that their label would keep back.
+pub(super) fn permission_of(manifest: &Manifest) -> Permission {
+    let is_said = |said: &BTreeMap<String, Value>| said.get("permission").is_some_and(Value::is_string);
+    if is_said(&manifest.report) {
+        Permission::OfReport
+    } else if is_said(&manifest.options) {
+        Permission::OfFeed
+    } else {
+        Permission::None
     }
 }

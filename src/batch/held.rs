@@ -1,5 +1,6 @@
 //! `held list|show|release|discard`: what waits for a person, and what a person decides.
 
+use super::explain::permission_of;
 use super::failure::Failure;
 use super::index::id_text;
 use super::output::{note, print_json, print_lines};
@@ -10,8 +11,8 @@ use crate::index::{Index, OwnerIx};
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::pipeline::Claims;
-use crate::policy::{Hold, InOffice, Line, Outcome, Recipients, Severity, choose};
-use crate::register::Constituency;
+use crate::policy::{Hold, InOffice, Line, Outcome, Recipients, Rule, Severity, Tlp, choose};
+use crate::register::{Constituency, Role, Scope};
 use crate::spool::{
     Account, Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient,
     RecipientAccount, RunName, Sender, Spool, Word, find_reference_key,
@@ -84,6 +85,8 @@ pub struct DecisionRequest {
     pub because: String,
     /// `--by`.
     pub by: String,
+    /// `--despite-tlp`: the source let them go where their label does not.
+    pub despite_tlp: bool,
     /// `--dry-run`.
     pub dry_run: bool,
     /// `--json`.
@@ -442,6 +445,7 @@ fn shown_text(shown: &Shown<'_>, line: &[u8]) -> Vec<String> {
             &["source.ip", "source.network", "source.port", "protocol.transport", "source.fqdn"][..],
         ),
         ("matched ", &["extra.match.rule", "extra.match.registration"][..]),
+        ("tlp     ", &["extra.tlp"][..]),
     ] {
         let words: Vec<String> = keys.iter().filter_map(|key| value(key)).collect();
         if !words.is_empty() {
@@ -525,6 +529,7 @@ struct Plan {
 /// What decides whom a line goes to; the same for all runs of one decision.
 struct Desk<'a> {
     goal: &'a Goal,
+    despite_tlp: bool,
     index: Option<&'a Index>,
     senders: InOffice,
     at: Moment,
@@ -544,6 +549,7 @@ pub fn held_decide(request: &DecisionRequest) -> Result<u8, Failure> {
     let senders = found.config.senders.in_office(found.at.day());
     let mut desk = Desk {
         goal: &request.goal,
+        despite_tlp: request.despite_tlp,
         index: index.as_ref(),
         senders,
         at: found.at,
@@ -711,6 +717,10 @@ impl Desk<'_> {
             let group = if decides_for_all { rivals.group(held, at) } else { &alone };
             let released = self.release(held, group, at, selection)?;
             for &other in group.iter().filter(|&&other| held.lines[other].waits()) {
+                // What a fuse holds for others is theirs whoever this one goes to.
+                if other != at && other != released.line && held.lines[other].reason == Some(Hold::Fuse) {
+                    continue;
+                }
                 is_planned[other] = true;
                 if other != released.line {
                     plan.discarded.push(other);
@@ -763,11 +773,54 @@ impl Desk<'_> {
                 held.lines[line].alert_id
             )));
         }
+        self.look_at_label(held, line, &target, &matched)?;
         let alert_id = match matched {
             Why::AsHeld => held.lines[line].alert_id,
             Why::By(_) | Why::ByPerson => self.id_for(held, line, &target.recipient.owner_id)?,
         };
         Ok(Released { line, target, alert_id, matched })
+    }
+
+    /// Whether the label lets the recipient be told; an error if not, unless the person says that it may be. Whoever releases what
+    /// is held for its label to whom it is held for, has decided about just that.
+    fn look_at_label(
+        &mut self,
+        held: &HeldRun,
+        at: usize,
+        target: &Target,
+        matched: &Why,
+    ) -> Result<(), Failure> {
+        let line = &held.lines[at];
+        // In the order of reasons, the label was asked before those that come after it.
+        let was_asked = line.reason.is_some_and(|reason| reason >= Hold::TlpUnknown);
+        if self.despite_tlp || was_asked && matches!(matched, Why::AsHeld) {
+            return Ok(());
+        }
+        let text = self.content.line(held, line)?;
+        let told = Told::read(&text);
+        let word = |key: &str| told.as_ref().and_then(|told| told.text(key));
+        let label = word("extra.tlp").and_then(|label| Tlp::read(&label)).unwrap_or(Tlp::Red);
+        let (role, is_located) = match matched {
+            Why::By(line) => (Some(line.rule.role()), line.claim.scope == Scope::Located),
+            Why::ByPerson => (None, false),
+            Why::AsHeld => {
+                let rule = word("extra.match.rule");
+                let rule = Rule::ALL.into_iter().find(|known| rule.as_deref() == Some(known.as_str()));
+                let is_located = word("extra.scope").as_deref() == Some(Scope::Located.as_str());
+                (rule.map(Rule::role), is_located)
+            }
+        };
+        // Who has no registration there is no user of it.
+        let asked_as = role.unwrap_or(Role::Link);
+        if label.lets(asked_as, !is_located, permission_of(&held.manifest)) {
+            return Ok(());
+        }
+        let owner_id = &target.recipient.owner_id;
+        let role = role.map_or("without a registration there", Role::as_str);
+        Err(Failure::Usage(format!(
+            "{}: its label, {label}, does not let {owner_id} ({role}) be told (ask the source; if it agrees, add --despite-tlp, and say in --because who agreed)",
+            line.alert_id
+        )))
     }
 
     /// The owner that a line is held under, as the register knows it now, else as it was known then.

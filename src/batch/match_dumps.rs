@@ -557,7 +557,7 @@ fn books_summary(books: &crate::pipeline::Books) -> Vec<String> {
     let unmatched: Vec<String> =
         unmatched.iter().filter(|(_, n)| *n > 0).map(|(which, n)| format!("{n} {which}")).collect();
     let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join(", ")) };
-    vec![
+    let mut lines = vec![
         format!("  records      {}", books.records),
         format!("    matched    {}", books.matched),
         format!("    unmatched  {}{unmatched}", books.unmatched),
@@ -567,5 +567,8 @@ fn books_summary(books: &crate::pipeline::Books) -> Vec<String> {
         format!("    alerts     {} for {} owners", books.alerts, books.owners),
         format!("    duplicates {}", books.duplicates),
         format!("    held       {}{}", books.held, by(&mut books.held_by.iter())),
-    ]
+    ];
+    let left_out = [("dropped   ", books.dropped), ("excepted  ", books.excepted)];
+    lines.extend(left_out.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("    {what} {n}")));
+    lines
 }

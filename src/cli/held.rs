@@ -48,6 +48,9 @@ pub(super) enum HeldCommand {
         /// Send it to whom the register names next
         #[arg(long)]
         next: bool,
+        /// Send it where its label does not let it go: the source agreed, and --because says who
+        #[arg(long)]
+        despite_tlp: bool,
     },
     /// Send what waits to nobody; it stays on record
     Discard {
@@ -159,16 +162,16 @@ pub(super) fn run(command: HeldCommand) -> Result<u8, Failure> {
         HeldCommand::Show { place: at, selection, json } => {
             batch::held_show(&place(at), &words(selection), json)
         }
-        HeldCommand::Release { place, selection, decision, to, next } => {
+        HeldCommand::Release { place, selection, decision, to, next, despite_tlp } => {
             let goal = match (to, next) {
                 (Some(owner), _) => Goal::ReleaseTo(owner),
                 (None, true) => Goal::ReleaseToNext,
                 (None, false) => Goal::Release,
             };
-            decide(place, selection, decision, goal)
+            decide(place, selection, decision, goal, despite_tlp)
         }
         HeldCommand::Discard { place, selection, decision } => {
-            decide(place, selection, decision, Goal::Discard)
+            decide(place, selection, decision, Goal::Discard, false)
         }
     }
 }
@@ -178,10 +181,12 @@ fn decide(
     selection: SelectionArgs,
     decision: DecisionArgs,
     goal: Goal,
+    despite_tlp: bool,
 ) -> Result<u8, Failure> {
     let DecisionArgs { because, by, dry_run, json } = decision;
     let (place, selection) = (place(at), words(selection));
-    batch::held_decide(&batch::DecisionRequest { place, selection, goal, because, by, dry_run, json })
+    let request = batch::DecisionRequest { place, selection, goal, because, by, despite_tlp, dry_run, json };
+    batch::held_decide(&request)
 }
 
 fn place(args: PlaceArgs) -> HeldPlace {
