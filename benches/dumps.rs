@@ -1,7 +1,7 @@
 //! Dumps and a register on disk, to time whole processes by.
 //!
 //! `cargo bench --bench dumps -- DIRECTORY [MEGABYTES]` writes, from a seed, one dump of each shape (1,024 MiB), `register.csv` (100,000
-//! prefixes of 25,000 owners, which hold about 1.5 % of the addresses) and `names.csv` (100,000 domains of these owners, none of
+//! prefixes of 25,000 owners, which hold 1.4 % of the ZMap addresses) and `names.csv` (100,000 domains of these owners, none of
 //! them in a dump). README, *Measured speed*, says what to run on them.
 
 #![allow(clippy::print_stdout)] // its output is the result

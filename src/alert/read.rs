@@ -10,7 +10,7 @@ use super::reference::{Reference, ReferenceKey};
 use crate::index::Registered;
 use crate::moment::Moment;
 use crate::net::{Address, Prefix};
-use crate::policy::{Hold, Line, Severity};
+use crate::policy::{Hold, Line, Rule, Severity};
 use crate::register::Ground;
 use crate::scan::Subject;
 use crate::text::push_json;
@@ -113,6 +113,12 @@ impl<'l> Told<'l> {
     pub fn hold(&self) -> Option<Hold> {
         let reason = self.text("extra.held.reason")?;
         Hold::ALL.into_iter().find(|hold| hold.as_str() == reason)
+    }
+
+    /// By which rule its recipient was found; `None` where a person named it.
+    pub fn rule(&self) -> Option<Rule> {
+        let word = self.text("extra.match.rule")?;
+        Rule::ALL.into_iter().find(|rule| rule.as_str() == word)
     }
 
     /// How bad it says the finding is.

@@ -18,8 +18,8 @@ use crate::pipeline::{
     Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{
-    Answer, Asked, Blown, Credibility, Fuse, Hold, InOffice, Line, Outcome, Permission, Provenance,
-    Recipients, Reliability, Rulebook, Tlp, explain as explain_choice,
+    Answer, Asked, Blown, Credibility, Fuse, Hold, InOffice, Line, Outcome, Provenance, Recipients,
+    Reliability, Rulebook, Tlp, explain as explain_choice,
 };
 use crate::register::Register;
 use crate::scan::{Encoding, Field, Input, Io, Take};
@@ -763,18 +763,6 @@ fn provenance_of_manifest(manifest: &Manifest) -> Provenance {
         tlp: text("tlp").and_then(Tlp::read),
         is_tlp_unknown: of_report("tlp").is_some_and(|label| Tlp::is_unknown(Some(label))),
         notice_tlp: text("notice_tlp").and_then(Tlp::read),
-        permission: permission_of(manifest),
-    }
-}
-
-/// Whose word let a run's findings go that their label would keep back.
-pub(super) fn permission_of(manifest: &Manifest) -> Permission {
-    let is_said = |said: &BTreeMap<String, Value>| said.get("permission").is_some_and(Value::is_string);
-    if is_said(&manifest.report) {
-        Permission::OfReport
-    } else if is_said(&manifest.options) {
-        Permission::OfFeed
-    } else {
-        Permission::None
+        permission: manifest.permission(),
     }
 }

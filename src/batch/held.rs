@@ -1,6 +1,5 @@
 //! `held list|show|release|discard`: what waits for a person, and what a person decides.
 
-use super::explain::permission_of;
 use super::failure::Failure;
 use super::index::id_text;
 use super::output::{note, print_json, print_lines};
@@ -804,15 +803,13 @@ impl Desk<'_> {
             Why::By(line) => (Some(line.rule.role()), line.claim.scope == Scope::Located),
             Why::ByPerson => (None, false),
             Why::AsHeld => {
-                let rule = word("extra.match.rule");
-                let rule = Rule::ALL.into_iter().find(|known| rule.as_deref() == Some(known.as_str()));
-                let is_located = word("extra.scope").as_deref() == Some(Scope::Located.as_str());
-                (rule.map(Rule::role), is_located)
+                let rule = told.as_ref().and_then(Told::rule);
+                (rule.map(Rule::role), word("extra.scope").as_deref() == Some(Scope::Located.as_str()))
             }
         };
         // Who has no registration there is no user of it.
         let asked_as = role.unwrap_or(Role::Link);
-        if label.lets(asked_as, !is_located, permission_of(&held.manifest)) {
+        if label.lets(asked_as, !is_located, held.manifest.permission()) {
             return Ok(());
         }
         let owner_id = &target.recipient.owner_id;

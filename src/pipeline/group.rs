@@ -26,7 +26,8 @@ struct GroupLine {
     found: Match,
     record: Vec<u8>,
     merged: Merged,
-    /// The first reason of all that hold one of its records. Only where a fuse holds what others let go do they differ.
+    /// The first reason of all that hold one of its records. They differ where records say different names or labels of one
+    /// finding, and where a fuse holds what others let go.
     hold: Option<Hold>,
 }
 

@@ -13,7 +13,7 @@ use super::directory::Directory;
 use super::error::SpoolError;
 use super::names::{ContentHash, FeedName, Label, NameError, RunName, Sender, notice_file};
 use crate::moment::Moment;
-use crate::policy::Blown;
+use crate::policy::{Blown, Permission};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -311,6 +311,18 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whose word let the run's findings go that their label would keep back.
+    pub fn permission(&self) -> Permission {
+        let is_said = |said: &BTreeMap<String, Value>| said.get("permission").is_some_and(Value::is_string);
+        if is_said(&self.report) {
+            Permission::OfReport
+        } else if is_said(&self.options) {
+            Permission::OfFeed
+        } else {
+            Permission::None
+        }
+    }
+
     /// `notices` and `held` stand in [`NoticeFacts::order`].
     pub(super) fn new(
         facts: RunFacts,
