@@ -26,7 +26,7 @@ use dijkwacht::scan::{
     FORMATS, Filter, Findings, Format, FormatOptions, Head, KeyKinds, Keys, Sink, Subject, Tally, Window,
 };
 use fastrand::Rng;
-use shapes::{SHADOWSERVER, Shape, ZMAP, prefixes, register};
+use shapes::{Dump, SHADOWSERVER, ZMAP, prefixes, register};
 
 const DUMP_BYTES: usize = 32 << 20;
 const PREFIXES: u32 = 100_000;
@@ -93,26 +93,7 @@ impl Sink for Count<'_> {
     }
 }
 
-/// A dump and what is in it.
-struct Dump {
-    format: &'static str,
-    text: String,
-    records: u64,
-    held: u64,
-}
-
 impl Dump {
-    fn new(shape: &Shape, index: &Index, rng: &mut Rng) -> Self {
-        let text = shape.header.map_or_else(String::new, |header| format!("{header}\n"));
-        let mut dump = Self { format: shape.format, text, records: 0, held: 0 };
-        while dump.text.len() < DUMP_BYTES {
-            let address = shape.add(&mut dump.text, rng);
-            dump.records += 1;
-            dump.held += u64::from(index.holds(address));
-        }
-        dump
-    }
-
     fn bytes(&self) -> &[u8] {
         black_box(self.text.as_bytes())
     }
@@ -132,7 +113,7 @@ fn ladder(criterion: &mut Criterion) {
     let mut rng = Rng::with_seed(20_261_122);
     let index = Index::build(&register(&prefixes(&mut rng, PREFIXES))).expect("it fits");
     for shape in [ZMAP, SHADOWSERVER] {
-        let dump = Dump::new(&shape, &index, &mut rng);
+        let dump = Dump::new(&shape, &index, &mut rng, DUMP_BYTES);
         let spec = FORMATS.iter().find(|spec| spec.name == dump.format).expect("a known format");
         let head = Head { bytes: &dump.text.as_bytes()[..4096], at_end: false };
         let format = (spec.open)(&head, &FormatOptions::default()).expect("a good header");

@@ -15,7 +15,7 @@ use dijkwacht::scan::{
     Subject, Tally, Window,
 };
 use fastrand::Rng;
-use shapes::{CSV, SHADOWSERVER, SHODAN, Shape, ZGRAB2, ZMAP, prefixes, register};
+use shapes::{CSV, Dump, SHADOWSERVER, SHODAN, ZGRAB2, ZMAP, prefixes, register};
 use std::borrow::Cow;
 
 const DUMP_BYTES: usize = 32 << 20;
@@ -89,27 +89,6 @@ impl Format for Exact<'_> {
     }
 }
 
-/// A dump and what is in it.
-struct Dump {
-    format: &'static str,
-    text: String,
-    records: u64,
-    held: u64,
-}
-
-impl Dump {
-    fn new(shape: &Shape, index: &Index, rng: &mut Rng) -> Self {
-        let text = shape.header.map_or_else(String::new, |header| format!("{header}\n"));
-        let mut dump = Self { format: shape.format, text, records: 0, held: 0 };
-        while dump.text.len() < DUMP_BYTES {
-            let address = shape.add(&mut dump.text, rng);
-            dump.records += 1;
-            dump.held += u64::from(index.holds(address));
-        }
-        dump
-    }
-}
-
 fn sweep(format: &dyn Format, dump: &Dump, filter: &dyn Filter) {
     let (mut tally, mut sink) = (Tally::default(), Count(0));
     let window = Window { bytes: dump.text.as_bytes(), at_end: true };
@@ -123,7 +102,7 @@ fn scans(criterion: &mut Criterion) {
     let index = Index::build(&register(&prefixes(&mut rng, PREFIXES))).expect("it fits");
     let filter = Held(&index, index.finder());
     for shape in [ZMAP, CSV, SHADOWSERVER, ZGRAB2, SHODAN] {
-        let dump = Dump::new(&shape, &index, &mut rng);
+        let dump = Dump::new(&shape, &index, &mut rng, DUMP_BYTES);
         let spec = FORMATS.iter().find(|spec| spec.name == dump.format).expect("a known format");
         let head = Head { bytes: &dump.text.as_bytes()[..4096], at_end: false };
         let format = (spec.open)(&head, &FormatOptions::default()).expect("a good header");

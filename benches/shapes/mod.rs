@@ -4,6 +4,7 @@
 //! address first (ZGrab2) or last (Shodan). 5 % of addresses are IPv6, none in the ZMap dump.
 #![allow(dead_code, reason = "each bench uses its own part of it")]
 
+use dijkwacht::index::Index;
 use dijkwacht::net::{Address, Prefix};
 use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
@@ -47,6 +48,29 @@ impl Shape {
         (self.write)(text, rng, address);
         text.push('\n');
         address
+    }
+}
+
+/// A dump in memory, and what is in it.
+pub(crate) struct Dump {
+    pub(crate) format: &'static str,
+    pub(crate) text: String,
+    pub(crate) records: u64,
+    /// Records whose address the index holds.
+    pub(crate) held: u64,
+}
+
+impl Dump {
+    /// Records until it has so many bytes.
+    pub(crate) fn new(shape: &Shape, index: &Index, rng: &mut Rng, bytes_min: usize) -> Self {
+        let text = shape.header.map_or_else(String::new, |header| format!("{header}\n"));
+        let mut dump = Self { format: shape.format, text, records: 0, held: 0 };
+        while dump.text.len() < bytes_min {
+            let address = shape.add(&mut dump.text, rng);
+            dump.records += 1;
+            dump.held += u64::from(index.holds(address));
+        }
+        dump
     }
 }
 
