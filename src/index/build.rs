@@ -299,6 +299,8 @@ fn assemble(parts: &Parts, terms: &[TermsRow], placed: &Placed, id: [u8; 32]) ->
         bytes(&parts.names),
         bytes(&parts.asns),
         bytes(&placed.blocks4),
+        bytes(&placed.ranks4),
+        bytes(&placed.nets4),
         bytes(&placed.directory4),
         bytes(&placed.directory6),
         bytes(&placed.blocks6),

@@ -29,7 +29,9 @@
 //! A head is a node, or (bit 31) a table of the next 16 bits: a small one by its first key, or (bit 30) a large
 //! one, as `first slot << 4 | k`. Below /64 there are no tables of 16 bits; there bit 31 refers to a detail: the sorted low halves of one /64.
 //!
-//! - IPv4: `Blocks4` (one bit for each /20: may hold anything) and `Directory4`, a head by the first 16 bits.
+//! - IPv4: `Blocks4` (one bit for each /20: may hold anything); for each of these in order a row of `Nets4` (two bits for each of its
+//!   /24s: anything of it is held, all of it is), found by `Ranks4` (for each word of `Blocks4` the bits in the words before); and
+//!   `Directory4`, a head by the first 16 bits.
 //! - IPv6: `Directory6` by the first 16 bits → a block: a bitmap of the /32s in it (may hold anything) and a head.
 //!
 //! **Beside them** stand `Assignments4` and `Assignments6` (customers of abuse desks, by first address, the wider one first) and
@@ -42,7 +44,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of an index; not text, and harmed by any transfer that would harm the rest.
 pub(super) const MAGIC: [u8; 8] = *b"\x89dwi\r\n\x1a\n";
 /// The layout that this code writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Sections start at multiples of this.
 pub(super) const ALIGNMENT: usize = 64;
 
@@ -101,6 +103,8 @@ pub(super) enum Section {
     Names,
     Asns,
     Blocks4,
+    Ranks4,
+    Nets4,
     Directory4,
     Directory6,
     Blocks6,
@@ -139,6 +143,8 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     8,
     size_of::<KeyRow>(),
     8,
+    4,
+    size_of::<NetsRow>(),
     4,
     2,
     size_of::<BlockRow>(),
@@ -301,6 +307,16 @@ pub(super) struct DelegationRow {
     pub(super) last: U128,
     pub(super) holder: U32,
     pub(super) address_bits: U32,
+}
+
+/// A /20 of IPv4 that holds anything: one bit for each of its /24s, the lowest for the first.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(super) struct NetsRow {
+    /// Anything of it is held.
+    pub(super) some: U16,
+    /// All of it is held.
+    pub(super) all: U16,
 }
 
 /// A /16 of IPv6.

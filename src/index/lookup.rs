@@ -1,7 +1,8 @@
 //! Lookups.
 //!
 //! Simply: the last interval that starts at or before the address leads to its list. Departures from that:
-//! 1. A bit for each /20 (IPv4) or /32 (IPv6) answers nearly all misses; a block without a bit has no covered interval.
+//! 1. A bit for each /20 (IPv4) or /32 (IPv6) answers nearly all misses; a block without a bit has no covered interval. Whether an IPv4
+//!    address is held at all is then told by two bits for its /24, but where a part of that is held.
 //! 2. The search begins in a directory by the first 16 bits and is narrowed by slots to about one cache line of 16-bit keys.
 //!    A slot may begin inside an interval; the position before its first key is then that interval, also across slots.
 //! 3. A cache line of keys is not searched: all 32 are compared, which compiles to a few vector instructions; those that are not
@@ -10,12 +11,15 @@
 //!
 //! All reads are checked for bounds: what was validated cannot be out of them, and the checks cost less than a cache miss.
 
+use std::hint::black_box;
+use std::net::IpAddr;
+
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::coverage::range_of;
 use super::layout::{
     self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, IN_WIDE, LARGE, NEAR_KEYS, NO_DAY,
-    NodeRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
+    NetsRow, NodeRow, OwnerRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
 };
 use super::names::Names;
 use super::{Claim, ClaimKey, Index, OwnerIx};
@@ -27,6 +31,8 @@ use crate::register::{Role, Scope};
 #[derive(Clone, Copy)]
 pub struct Finder<'i> {
     blocks4: &'i [U64; BLOCKS4_WORDS],
+    ranks4: &'i [U32; BLOCKS4_WORDS],
+    nets4: &'i [NetsRow],
     directory4: &'i [U32; DIRECTORY_ENTRIES],
     directory6: &'i [U16; DIRECTORY_ENTRIES],
     blocks6: &'i [BlockRow],
@@ -38,6 +44,7 @@ pub struct Finder<'i> {
     keys64: &'i [U64],
     heads64: &'i [U32],
     rows: Rows<'i>,
+    owners: &'i [OwnerRow],
     names: Names<'i>,
 }
 
@@ -54,6 +61,7 @@ struct Rows<'i> {
 
 /// Stands in where a fixed-size section is missing, which validation excludes.
 static NO_BLOCKS4: [U64; BLOCKS4_WORDS] = [U64::ZERO; BLOCKS4_WORDS];
+static NO_RANKS4: [U32; BLOCKS4_WORDS] = [U32::ZERO; BLOCKS4_WORDS];
 static NO_DIRECTORY4: [U32; DIRECTORY_ENTRIES] = [U32::ZERO; DIRECTORY_ENTRIES];
 static NO_DIRECTORY6: [U16; DIRECTORY_ENTRIES] = [U16::ZERO; DIRECTORY_ENTRIES];
 
@@ -62,6 +70,8 @@ impl<'i> Finder<'i> {
     pub(super) fn new(index: &'i Index) -> Self {
         Self {
             blocks4: index.section(Section::Blocks4).try_into().unwrap_or(&NO_BLOCKS4),
+            ranks4: index.section(Section::Ranks4).try_into().unwrap_or(&NO_RANKS4),
+            nets4: index.section(Section::Nets4),
             directory4: index.section(Section::Directory4).try_into().unwrap_or(&NO_DIRECTORY4),
             directory6: index.section(Section::Directory6).try_into().unwrap_or(&NO_DIRECTORY6),
             blocks6: index.section(Section::Blocks6),
@@ -73,6 +83,7 @@ impl<'i> Finder<'i> {
             keys64: index.section(Section::Keys64),
             heads64: index.section(Section::Heads64),
             rows: Rows::new(index),
+            owners: index.section(Section::Owners),
             names: Names::new(index),
         }
     }
@@ -81,14 +92,22 @@ impl<'i> Finder<'i> {
     #[inline]
     #[must_use]
     pub fn holds(&self, address: Address) -> bool {
-        self.head(address) != 0
+        match address.ip() {
+            IpAddr::V4(v4) => self.holds_v4(v4.to_bits()),
+            IpAddr::V6(v6) => self.holds_v6(v6.to_bits()),
+        }
     }
 
     /// As [`holds`](Self::holds), of an IPv4 address in host order.
     #[inline]
     #[must_use]
     pub fn holds_v4(&self, bits: u32) -> bool {
-        self.head4(bits) != 0
+        self.may_hold_v4(bits)
+            && match self.net4(bits) {
+                Net::Free => false,
+                Net::Held => true,
+                Net::Mixed => self.search4(bits) != 0,
+            }
     }
 
     /// As [`holds`](Self::holds), of an IPv6 address in host order, which must not be an IPv4-mapped one.
@@ -128,23 +147,34 @@ impl<'i> Finder<'i> {
     /// The same for those of at most 64 addresses whose bits are set, step by step for all of them: the memory
     /// accesses of one do not wait for another's.
     fn holds_v4_of(&self, addresses: &[u32], may: u64) -> u64 {
-        let mut heads = [0; 64];
+        let (mut held, mut mixed) = (0, 0);
         for at in ones(may) {
+            let net = self.net4(addresses[at]);
+            held |= u64::from(net == Net::Held) << at;
+            mixed |= u64::from(net == Net::Mixed) << at;
+        }
+        if mixed == 0 { held } else { held | self.searched_v4_of(addresses, mixed) }
+    }
+
+    /// The same of addresses whose /24 is held in part.
+    fn searched_v4_of(&self, addresses: &[u32], mixed: u64) -> u64 {
+        let mut heads = [0; 64];
+        for at in ones(mixed) {
             heads[at] = self.directory4[(addresses[at] >> 16) as usize].get();
         }
         let mut places = [0; 64];
-        for at in ones(may) {
+        for at in ones(mixed) {
             if heads[at] & TABLE != 0 {
                 places[at] = self.place(heads[at], addresses[at] as u16).map_or(0, |place| place as u32 + 1);
             }
         }
-        for at in ones(may) {
+        for at in ones(mixed) {
             if heads[at] & TABLE != 0 {
                 let place = (places[at] as usize).wrapping_sub(1);
                 heads[at] = self.heads.get(place).map_or(0, |head| head.get());
             }
         }
-        ones(may).fold(0, |held, at| held | u64::from(heads[at] != 0) << at)
+        ones(mixed).fold(0, |held, at| held | u64::from(heads[at] != 0) << at)
     }
 
     /// As [`holds_v4_batch`](Self::holds_v4_batch), of IPv6 addresses.
@@ -192,6 +222,21 @@ impl<'i> Finder<'i> {
     #[must_use]
     pub fn covering(&self, address: Address) -> Covering<'i> {
         Covering { node: self.head(address), rows: self.rows }
+    }
+
+    /// Reads what a decision about each of these addresses begins with, step by step for all of them: the registration, then its owner.
+    /// They are then in the cache, and no access waited for another's. Answers nothing.
+    pub fn read_ahead(&self, addresses: &[Address]) {
+        for addresses in addresses.chunks(64) {
+            let mut found = [0; 64];
+            for (found, &address) in found.iter_mut().zip(addresses) {
+                *found = self.registration(address).unwrap_or(u32::MAX);
+            }
+            let found = &mut found[..addresses.len()];
+            found.iter_mut().for_each(|found| *found = self.rows.owner_of(*found).unwrap_or(u32::MAX));
+            let organisations = found.iter().filter_map(|&owner| self.owners.get(owner as usize));
+            black_box(organisations.fold(0, |sum: u32, owner| sum.wrapping_add(owner.organisation.get())));
+        }
     }
 
     /// Whether any domain is registered.
@@ -257,14 +302,30 @@ impl<'i> Finder<'i> {
     #[inline]
     pub(super) fn head(&self, address: Address) -> u32 {
         match address.ip() {
-            std::net::IpAddr::V4(v4) => self.head4(v4.to_bits()),
-            std::net::IpAddr::V6(v6) => self.head6(v6.to_bits()),
+            IpAddr::V4(v4) => self.head4(v4.to_bits()),
+            IpAddr::V6(v6) => self.head6(v6.to_bits()),
         }
     }
 
     #[inline]
     fn head4(&self, bits: u32) -> u32 {
         if self.may_hold_v4(bits) { self.search4(bits) } else { 0 }
+    }
+
+    /// What is held of the /24 of an IPv4 address, whose /20 holds something.
+    #[inline]
+    fn net4(&self, bits: u32) -> Net {
+        let block = bits >> 12;
+        let word = (block >> 6) as usize;
+        let before = self.blocks4[word].get() & ((1 << (block & 63)) - 1);
+        let row = self.ranks4[word].get() + before.count_ones();
+        let Some(nets) = self.nets4.get(row as usize) else { return Net::Free };
+        let place = bits >> 8 & 15;
+        match (nets.some.get() >> place & 1, nets.all.get() >> place & 1) {
+            (0, _) => Net::Free,
+            (_, 0) => Net::Mixed,
+            _ => Net::Held,
+        }
     }
 
     #[inline]
@@ -346,6 +407,17 @@ impl<'i> Finder<'i> {
     }
 }
 
+/// What is held of a /24.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Net {
+    /// Nothing.
+    Free,
+    /// All.
+    Held,
+    /// A part.
+    Mixed,
+}
+
 /// Clears the bits of `mask` for which the test fails.
 #[inline]
 fn sieve(mask: u64, holds: impl Fn(usize) -> bool) -> u64 {
@@ -385,6 +457,16 @@ impl<'i> Rows<'i> {
                 let node = self.nodes.get(at as usize - self.nexts.len())?;
                 Some((node.registration.get(), node.next.get()))
             }
+        }
+    }
+
+    /// The owner of a registration by its number.
+    #[inline]
+    fn owner_of(&self, registration: u32) -> Option<u32> {
+        let at = registration as usize;
+        match self.rows4.get(at) {
+            Some(row) => Some(row.owner.get()),
+            None => self.rows6.get(at.wrapping_sub(self.rows4.len())).map(|row| row.owner.get()),
         }
     }
 

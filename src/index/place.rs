@@ -8,7 +8,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use super::build::check_size;
 use super::coverage;
 use super::errors::BuildError;
-use super::layout::{BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, KEYS_MAX, SLOTS_MAX};
+use super::layout::{BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, KEYS_MAX, NetsRow, SLOTS_MAX};
 use super::tables::Tables;
 
 /// The lookup structures of both families.
@@ -16,6 +16,8 @@ pub(super) struct Placed {
     pub(super) tables: Tables,
     pub(super) directory4: Vec<U32>,
     pub(super) blocks4: Vec<U64>,
+    pub(super) ranks4: Vec<U32>,
+    pub(super) nets4: Vec<NetsRow>,
     pub(super) directory6: Vec<U16>,
     pub(super) blocks6: Vec<BlockRow>,
     pub(super) bitmaps6: Vec<U64>,
@@ -33,6 +35,8 @@ pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Re
     let mut placed = Placed {
         tables,
         directory4,
+        ranks4: ranks(&words4),
+        nets4: nets4(intervals4),
         blocks4: words4,
         directory6: Vec::new(),
         blocks6: Vec::new(),
@@ -43,6 +47,41 @@ pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Re
     check_size("lookup keys", placed.tables.keys.len(), KEYS_MAX)?;
     check_size("lookup slots", placed.tables.slots.len(), SLOTS_MAX)?;
     Ok(placed)
+}
+
+/// For each word the bits in the words before it.
+fn ranks(words: &[U64]) -> Vec<U32> {
+    let ranks = words.iter().scan(0, |before, word| {
+        let rank = *before;
+        *before += word.get().count_ones();
+        Some(rank.into())
+    });
+    ranks.collect()
+}
+
+/// A row for each /20 that holds anything, in order.
+fn nets4(intervals: &[(u32, u32)]) -> Vec<NetsRow> {
+    let mut rows: Vec<NetsRow> = Vec::new();
+    let mut block_of_last = None;
+    for (first, last) in coverage::covered(intervals) {
+        for block in first >> 12..=last >> 12 {
+            if block_of_last.replace(block) != Some(block) {
+                rows.push(NetsRow { some: 0.into(), all: 0.into() });
+            }
+            let Some(row) = rows.last_mut() else { continue };
+            let start = block << 12;
+            let (from, to) = (first.max(start) - start, last.min(start | 0xfff) - start);
+            row.some |= bits(from >> 8, (to >> 8) + 1);
+            row.all |= bits(from.div_ceil(1 << 8), (to + 1) >> 8);
+        }
+    }
+    rows
+}
+
+/// The bits from one place up to another, below 17; none where they are the wrong way round.
+fn bits(from: u32, to: u32) -> U16 {
+    let below = |place: u32| (1u32 << place) - 1;
+    U16::new((below(to) & !below(from)) as u16)
 }
 
 /// Lays out the IPv6 intervals; /16s that look alike (those that hold nothing, those of one wide registration) share a block.

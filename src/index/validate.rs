@@ -10,8 +10,8 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use super::layout::{
     self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, ELEMENT_BYTES, Header, IN_WIDE, KeyRow,
-    LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section, TABLE,
-    TermsRow, WideRow,
+    LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NetsRow, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section,
+    TABLE, TermsRow, WideRow,
 };
 use super::{Index, assignments, shared, walk};
 use crate::register::Ground;
@@ -342,6 +342,7 @@ impl<'i> Layout<'i> {
         check(keys == heads + NEAR_KEYS, "keys and heads differ in number")?;
         let blocks4 = self.index.section::<U64>(Section::Blocks4).len();
         check(blocks4 == BLOCKS4_WORDS, "the bitmap of IPv4 has a wrong size")?;
+        self.nets4()?;
         let directory4 = self.index.section::<U32>(Section::Directory4);
         check(directory4.len() == DIRECTORY_ENTRIES, "the directory of IPv4 has a wrong size")?;
         for head in directory4 {
@@ -349,6 +350,19 @@ impl<'i> Layout<'i> {
         }
         self.blocks6()?;
         self.details()
+    }
+
+    /// Each bit of the bitmap of IPv4 has its row.
+    fn nets4(&self) -> Verdict {
+        let ranks = self.index.section::<U32>(Section::Ranks4);
+        let nets = self.index.section::<NetsRow>(Section::Nets4);
+        check(ranks.len() == BLOCKS4_WORDS, "the ranks of IPv4 have a wrong size")?;
+        let mut before = 0;
+        for (word, rank) in self.index.section::<U64>(Section::Blocks4).iter().zip(ranks) {
+            check(rank.get() == before, "a rank of IPv4 is wrong")?;
+            before += word.get().count_ones();
+        }
+        check(nets.len() == before as usize, "the /24s of IPv4 have a wrong size")
     }
 
     /// A head is a node of the right family, or a table or detail that nothing else refers to.
