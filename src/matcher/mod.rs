@@ -8,7 +8,8 @@
 //! 2. Chunks are accepted in order. A chunk counts only if its guess is where the sweep before it ended; else it is swept
 //!    again from there. From equal starts everything is equal, so guesses cost time when wrong, never a verdict.
 //! 3. Record numbers within a chunk become numbers of the dump when the chunk is accepted.
-//! 4. The content hash is taken chunk by chunk in the same tasks, while the bytes are in cache ([`ContentHash`]).
+//! 4. Candidates wait for each other, so that what the judge reads of the index is asked for at once ([`Judge::expect`]).
+//! 5. The content hash is taken chunk by chunk in the same tasks, while the bytes are in cache ([`ContentHash`]).
 
 mod hash;
 mod stream;
@@ -16,6 +17,7 @@ mod stream;
 pub use hash::ContentHash;
 
 use crate::index::{DutchSpace, Finder, Index};
+use crate::net::Address;
 use crate::scan::{
     Content, Filter, Format, KeyKinds, Keys, Mapped, Sink, Source, SourceError, Stream, Subject, Tally,
     Window,
@@ -35,6 +37,9 @@ const WINDOW_CHUNKS: usize = 16;
 
 /// Bytes of a line end at most: `\r\n`.
 const LINE_END_BYTES: usize = 2;
+
+/// Candidates that are judged together: enough that what judging reads of the index can be asked for at once.
+const WAITING_MAX: usize = 64;
 
 /// Windows of a stream that are decoded ahead.
 const WINDOWS_AHEAD: usize = 1;
@@ -64,6 +69,8 @@ pub trait Judge: Sync {
     type Error;
     /// Judges one record; `number` counts from 0 within the chunk, `start` is its first byte in the window.
     fn judge(&self, batch: &mut Self::Batch, number: u64, start: usize, record: &[u8]);
+    /// Told which addresses the records that are judged next were found by; whether it reads ahead for them is a matter of speed only.
+    fn expect(&self, _addresses: &[Address]) {}
     /// The space of which the judge is told the misses; `None`: of none.
     fn watches(&self) -> Option<Arc<DutchSpace>> {
         None
@@ -239,15 +246,43 @@ struct Swept<B> {
     part: Option<hash::Part>,
 }
 
-/// Hands candidates of one chunk to the judge.
+/// Hands candidates of one chunk to the judge, some at a time: in the order of the dump.
 struct ChunkSink<'j, J: Judge> {
     judge: &'j J,
     batch: J::Batch,
+    window: &'j [u8],
+    waiting: Vec<Waiting>,
+    /// The addresses by which those that wait were found.
+    expected: Vec<Address>,
+}
+
+/// A candidate.
+struct Waiting {
+    number: u64,
+    /// In the window.
+    record: Range<usize>,
+}
+
+impl<J: Judge> ChunkSink<'_, J> {
+    fn judge_waiting(&mut self) {
+        self.judge.expect(&self.expected);
+        self.expected.clear();
+        for Waiting { number, record } in self.waiting.drain(..) {
+            self.judge.judge(&mut self.batch, number, record.start, &self.window[record]);
+        }
+    }
 }
 
 impl<J: Judge> Sink for ChunkSink<'_, J> {
     fn candidate(&mut self, number: u64, start: usize, record: &[u8]) {
-        self.judge.judge(&mut self.batch, number, start, record);
+        self.waiting.push(Waiting { number, record: start..start + record.len() });
+        if self.waiting.len() == WAITING_MAX {
+            self.judge_waiting();
+        }
+    }
+
+    fn expect(&mut self, address: Address) {
+        self.expected.push(address);
     }
 
     fn missed(&mut self, subject: Subject) {
@@ -387,11 +422,18 @@ impl<J: Judge> Drive<'_, J> {
 
     fn sweep(&self, window: Window<'_>, start: usize, end: usize) -> Swept<J::Batch> {
         let mut tally = Tally { keeps_all_rejects: self.options.keeps_all_rejects, ..Tally::default() };
-        let mut sink = ChunkSink { judge: &*self.judge, batch: J::Batch::default() };
+        let mut sink = ChunkSink {
+            judge: &*self.judge,
+            batch: J::Batch::default(),
+            window: window.bytes,
+            waiting: Vec::with_capacity(WAITING_MAX),
+            expected: Vec::with_capacity(WAITING_MAX),
+        };
         let next = match start < end {
             true => self.format.sweep(window, start..end, &self.filter, &mut sink, &mut tally),
             false => start,
         };
+        sink.judge_waiting();
         Swept { start, next, tally, batch: sink.batch, part: None }
     }
 

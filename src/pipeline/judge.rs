@@ -8,6 +8,7 @@ use super::residual::Residual;
 use super::sort::{Match, MatchParts, OFFSET_MAX, RECORDS_MAX, Sorter};
 use crate::index::DutchSpace;
 use crate::matcher::{Accepted, Judge};
+use crate::net::Address;
 use crate::policy::{Decision, Line};
 use crate::scan::{Findings, Format, REJECTS_KEPT, Reject, Skip, Subject};
 use crate::text::{show, write_json};
@@ -71,6 +72,10 @@ pub(super) struct Spill {
 impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
     type Batch = Batch;
     type Error = RunError;
+
+    fn expect(&self, addresses: &[Address]) {
+        self.decider.finder.read_ahead(addresses);
+    }
 
     fn watches(&self) -> Option<Arc<DutchSpace>> {
         self.dutch.clone()

@@ -20,7 +20,7 @@
 
 use super::record::{Findings, Reject, Subject};
 use crate::moment::TimeStyle;
-use crate::net::Asn;
+use crate::net::{Address, Asn};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -384,6 +384,8 @@ pub trait Sink {
     /// records included; `start` is the record's first byte in the window. The sink parses and judges it, and tallies
     /// its outcome itself.
     fn candidate(&mut self, number: u64, start: usize, record: &[u8]);
+    /// The address of the candidate that comes next, where it is found by one: what judging it reads may be asked for ahead.
+    fn expect(&mut self, _address: Address) {}
     /// A record that the filter ruled out, and marks. It is tallied already.
     fn missed(&mut self, _subject: Subject) {}
 }
@@ -530,7 +532,12 @@ pub(super) fn sweep_frames<F: Format + ?Sized>(
             Frame::Record { record, next } => {
                 let (number, start, record) = (tally.count(), record.start, &window.bytes[record]);
                 match format.keys(record, kinds) {
-                    Ok(keys) if filter.may_hold(&keys) => sink.candidate(number, start, record),
+                    Ok(keys) if filter.may_hold(&keys) => {
+                        if let Some(Subject::Address(address)) = keys.subject {
+                            sink.expect(address);
+                        }
+                        sink.candidate(number, start, record);
+                    }
                     Ok(keys) => {
                         tally.miss(keys.subject);
                         tell_missed(keys.subject, filter, sink);
