@@ -36,7 +36,7 @@ use std::ops::Range;
 const LEAP_BYTES_MAX: usize = 8 << 10;
 
 /// How far ahead of the block at hand text is asked for, bytes: the processor itself does not ask beyond a page.
-pub(super) const AHEAD_BYTES: usize = 2 << 10;
+pub(super) const AHEAD_BYTES: usize = 8 << 10;
 
 /// Blocks whose ends are looked for at once: few enough that they are still in the first-level cache when their records are read.
 const STRETCH_BLOCKS: usize = 32;
@@ -89,10 +89,8 @@ impl Work for Sweep<'_> {
         while at < starts.end {
             let end = ends.next(marker, &leap, at);
             if let Some(end) = end
-                && let Some(address) = leap.address(marker, at, end)
-                && leap.rules_out_others(marker, at..end)
+                && leap.queues(marker, at..end, &mut queue)
             {
-                queue.push(at..end, address);
                 at = end + 1;
                 if queue.is_full() {
                     queue.empty(leap.exact(), sink, tally);
@@ -143,24 +141,47 @@ impl Leap<'_> {
         sweep_frames(self.format, frame, self.window, at..at + 1, self.filter, sink, tally)
     }
 
-    /// The address of the record from `start` to the newline at `end`; `None` where there is any doubt.
+    /// Queues the record that a newline ends; `false` where there is any doubt about it.
     #[inline(always)]
-    fn address(&self, marker: impl Marker, start: usize, end: usize) -> Option<Address> {
-        if end - start > self.dialect.record_bytes_max {
+    fn queues(&self, marker: impl Marker, record: Range<usize>, queue: &mut Queue) -> bool {
+        let Some(text) = self.text(marker, record.clone()) else { return false };
+        match self.quad(marker, text, record.end) {
+            Some(v4) => {
+                let is_alone = self.rules_out_others(marker, record.clone());
+                if is_alone {
+                    queue.push_v4(record, v4);
+                }
+                is_alone
+            }
+            None => match self.read_other(text, record.end) {
+                Some(address) if self.rules_out_others(marker, record.clone()) => {
+                    queue.push(record, address);
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// Where the text of the field begins.
+    #[inline(always)]
+    fn text(&self, marker: impl Marker, record: Range<usize>) -> Option<Text> {
+        if record.len() > self.dialect.record_bytes_max {
             return None;
         }
         let field = match self.column {
-            0 => start,
-            column => self.seek(marker, start..end, column)?,
+            0 => record.start,
+            column => self.seek(marker, record, column)?,
         };
-        let bytes = self.window.bytes;
-        let is_quoted = *bytes.get(field)? == b'"';
-        let text = field + usize::from(is_quoted);
-        let Some(Quad { bits, length }) = bytes.get(text..)?.first_chunk().and_then(|room| marker.quad(room))
-        else {
-            return self.read_other(text..end, is_quoted);
-        };
-        self.ends_field(text + length, end, is_quoted).then_some(Address::v4(bits))
+        let is_quoted = *self.window.bytes.get(field)? == b'"';
+        Some(Text { start: field + usize::from(is_quoted), is_quoted })
+    }
+
+    /// The dotted quad that is all of the field.
+    #[inline(always)]
+    fn quad(&self, marker: impl Marker, text: Text, end: usize) -> Option<u32> {
+        let Quad { bits, length } = marker.quad(self.window.bytes.get(text.start..)?.first_chunk()?)?;
+        self.ends_field(text.start + length, end, text.is_quoted).then_some(bits)
     }
 
     /// Where the field of a column behind the first begins. A comment has none.
@@ -204,21 +225,26 @@ impl Leap<'_> {
 
     /// IPv6, and what stands at the window's end.
     #[inline(never)]
-    fn read_other(&self, text: Range<usize>, is_quoted: bool) -> Option<Address> {
-        let bytes = &self.window.bytes[text.clone()];
+    fn read_other(&self, Text { start, is_quoted }: Text, end: usize) -> Option<Address> {
+        let bytes = &self.window.bytes[start..end];
         let length = match is_quoted {
             true => memchr(b'"', bytes)?,
             false => memchr(self.dialect.delimiter, bytes)
                 .unwrap_or(bytes.len() - usize::from(bytes.ends_with(b"\r"))),
         };
         let address = Address::read(&bytes[..length])?;
-        self.ends_field(text.start + length, text.end, is_quoted).then_some(address)
+        self.ends_field(start + length, end, is_quoted).then_some(address)
     }
 }
 
+/// Where the text of a field begins, behind its quote if it has one.
+#[derive(Clone, Copy)]
+struct Text {
+    start: usize,
+    is_quoted: bool,
+}
+
 /// The newlines that end records, looked for a stretch ahead of the records themselves.
-///
-/// It reads blocks from a record's true start, where a reader is outside quotes.
 struct Ends {
     /// Where the stretch began whose ends are at hand; they count from here.
     base: usize,
@@ -226,6 +252,12 @@ struct Ends {
     count: usize,
     /// The first that was not handed out.
     next: usize,
+    reader: Reader,
+}
+
+/// Reads blocks from a record's true start, where a reader is outside quotes. A copy of it stays in registers.
+#[derive(Clone, Copy)]
+struct Reader {
     /// Where the next block begins.
     at: usize,
     /// All ones inside quotes, else 0.
@@ -238,14 +270,12 @@ struct Ends {
 
 impl Ends {
     fn new(start: usize) -> Self {
-        let found = [0; ENDS_MAX];
-        Self { base: start, found, count: 0, next: 0, at: start, inside: 0, border: 1, in_doubt: false }
+        Self { base: start, found: [0; ENDS_MAX], count: 0, next: 0, reader: Reader::new(start) }
     }
 
     /// Begins anew at a true start.
     fn restart(&mut self, start: usize) {
-        (self.count, self.next, self.at) = (0, 0, start);
-        (self.inside, self.border, self.in_doubt) = (0, 1, false);
+        (self.count, self.next, self.reader) = (0, 0, Reader::new(start));
     }
 
     /// The end of the record at `start`, the one after the last; `None` where it is in doubt, far off or not there.
@@ -263,21 +293,48 @@ impl Ends {
     #[inline(always)]
     fn look_ahead(&mut self, marker: impl Marker, leap: &Leap<'_>, start: usize) {
         let bytes = leap.window.bytes;
-        (self.count, self.next, self.base) = (0, 0, self.at);
-        while self.count == 0 && !self.in_doubt && self.at < bytes.len() && self.at - start <= LEAP_BYTES_MAX
+        let (mut reader, mut count) = (self.reader, 0);
+        (self.next, self.base) = (0, reader.at);
+        while count == 0 && !reader.in_doubt && reader.at < bytes.len() && reader.at - start <= LEAP_BYTES_MAX
         {
-            self.base = self.at;
+            self.base = reader.at;
             for _ in 0..STRETCH_BLOCKS {
-                marker.prefetch(bytes, self.at + AHEAD_BYTES);
-                let Some(block) = block(bytes, self.at) else { break };
-                let ends = self.read(marker, &block, leap.dialect.delimiter);
-                self.note(ends);
-                self.at += BLOCK_BYTES;
-                if self.in_doubt {
+                marker.prefetch(bytes, reader.at + AHEAD_BYTES);
+                let Some(block) = block(bytes, reader.at) else { break };
+                let ends = reader.read(marker, &block, leap.dialect.delimiter);
+                count = self.note(count, (reader.at - self.base) as u32, ends);
+                reader.at += BLOCK_BYTES;
+                if reader.in_doubt {
                     break;
                 }
             }
         }
+        (self.reader, self.count) = (reader, count);
+    }
+
+    /// Writes down the ends of the block at `place` behind `count` others; returns how many there are now. Nearly all blocks have at
+    /// most [`ENDS_AT_ONCE`]: these are written without asking how many there are.
+    #[inline(always)]
+    fn note(&mut self, count: usize, place: u32, mut ends: u64) -> usize {
+        let added = ends.count_ones() as usize;
+        let mut noted = 0;
+        loop {
+            for found in &mut self.found[count + noted..][..ENDS_AT_ONCE] {
+                *found = place + ends.trailing_zeros();
+                ends &= ends.wrapping_sub(1);
+            }
+            noted += ENDS_AT_ONCE;
+            if noted >= added {
+                break;
+            }
+        }
+        count + added
+    }
+}
+
+impl Reader {
+    fn new(start: usize) -> Self {
+        Self { at: start, inside: 0, border: 1, in_doubt: false }
     }
 
     /// The ends in a block, up to a quote that is in doubt.
@@ -296,26 +353,6 @@ impl Ends {
         self.in_doubt = doubts != 0;
         // All bits below the first doubt, or all.
         marks.newlines & !inside & (doubts & doubts.wrapping_neg()).wrapping_sub(1)
-    }
-
-    /// Writes down the ends of the block at `self.at`. Nearly all blocks have at most [`ENDS_AT_ONCE`]: these are
-    /// written without asking how many there are.
-    #[inline(always)]
-    fn note(&mut self, mut ends: u64) {
-        let count = ends.count_ones() as usize;
-        let place = (self.at - self.base) as u32;
-        let mut noted = 0;
-        loop {
-            for found in &mut self.found[self.count + noted..][..ENDS_AT_ONCE] {
-                *found = place + ends.trailing_zeros();
-                ends &= ends.wrapping_sub(1);
-            }
-            noted += ENDS_AT_ONCE;
-            if noted >= count {
-                break;
-            }
-        }
-        self.count += count;
     }
 }
 
@@ -379,16 +416,21 @@ impl Queue {
     /// Adds a record; there must be room.
     #[inline(always)]
     pub(super) fn push(&mut self, record: Range<usize>, address: Address) {
-        let place = self.count;
-        self.records[place] = record;
-        self.v4[place] = match address.ip() {
-            IpAddr::V4(ip) => ip.to_bits(),
+        match address.ip() {
+            IpAddr::V4(ip) => self.push_v4(record, ip.to_bits()),
             IpAddr::V6(ip) => {
                 self.v6[self.is_v6.count_ones() as usize] = ip.to_bits();
-                self.is_v6 |= 1 << place;
-                0
+                self.is_v6 |= 1 << self.count;
+                self.push_v4(record, 0);
             }
-        };
+        }
+    }
+
+    /// Adds a record by its IPv4 address; there must be room.
+    #[inline(always)]
+    pub(super) fn push_v4(&mut self, record: Range<usize>, bits: u32) {
+        self.records[self.count] = record;
+        self.v4[self.count] = bits;
         self.count += 1;
     }
 
@@ -433,9 +475,13 @@ impl Queue {
         let Range { start, end } = self.records[place];
         let record = &exact.window.bytes[start..end];
         let record = record.strip_suffix(b"\r").unwrap_or(record);
-        let subject = Some(Subject::Address(self.address(place)));
+        let address = self.address(place);
+        let subject = Some(Subject::Address(address));
         match exact.filter.may_hold(&Keys { subject, ..Keys::default() }) {
-            true => sink.candidate(number, start, record),
+            true => {
+                sink.expect(address);
+                sink.candidate(number, start, record);
+            }
             false => {
                 tally.miss(subject);
                 tell_missed(subject, exact.filter, sink);
