@@ -15,13 +15,14 @@ use dijkwacht::pipeline::{
 use dijkwacht::policy::{Rulebook, Senders};
 use dijkwacht::register::{ReadOptions, Register};
 use dijkwacht::scan::{
-    Content, DECOMPRESSED_BYTES_MAX, Encoding, Format, FormatOptions, Input, Io, Reject, Source,
+    Content, DECOMPRESSED_BYTES_MAX, Encoding, Format, FormatOptions, Input, Io, Mapped, Reject, Source,
     SourceErrorKind, SourceOptions, open_format,
 };
 use dijkwacht::spool::{Spool, SpoolOptions};
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -187,7 +188,7 @@ fn check(work: &Work, dump: &Dump<'_>, text: &str, chunks: &[usize], why: &str) 
         assert_eq!(&text.as_bytes()[at..at + record.len()], record, "record {number}, {why}");
     }
     for &chunk_bytes in chunks {
-        let ways = [(&plain, Io::Mmap), (&plain, Io::Read), (&packed, Io::Mmap)];
+        let ways = [(&plain, Io::Mmap), (&plain, Io::MmapOnce), (&plain, Io::Read), (&packed, Io::Mmap)];
         for (way, (path, io)) in ways.into_iter().enumerate() {
             let seen = dump.seen(path, How { io, chunk_bytes, encoding: None });
             assert_eq!(seen, expected, "way {way}, chunks of {chunk_bytes}, {why}:\n{text:?}");
@@ -449,7 +450,7 @@ fn the_hash_is_blake3_of_the_content_at_every_size_near_a_chunk() {
         for length in lengths.filter(|length| *length <= content.len()) {
             let bytes = &content.as_bytes()[..length];
             let path = work.write("dump", bytes);
-            for io in [Io::Mmap, Io::Read] {
+            for io in [Io::Mmap, Io::MmapOnce, Io::Read] {
                 let seen = dump.seen(&path, How { io, chunk_bytes, encoding: None });
                 let expected = hash_of(bytes).filter(|_| length > 0);
                 if length > 0 {
@@ -474,12 +475,53 @@ fn the_hash_of_a_long_stream_is_that_of_its_content() {
     }
 }
 
+/// Which parts of a file are not in memory.
+fn absent(path: &Path) -> Vec<std::ops::Range<usize>> {
+    let file = File::open(path).unwrap();
+    let bytes = file.metadata().unwrap().len();
+    Mapped::new(&file, bytes).unwrap().absent()
+}
+
+#[test]
+fn only_what_was_not_in_memory_is_let_go_of() {
+    // On a disk: what is in a file system in memory stays there.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("dump");
+    std::fs::write(&path, "192.0.2.1\n".repeat(2_400_000)).unwrap();
+    let file = File::open(&path).unwrap();
+    file.sync_all().unwrap();
+    let bytes = file.metadata().unwrap().len() as usize;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    let all_absent = absent(&path);
+    if all_absent.iter().map(ExactSizeIterator::len).sum::<usize>() < bytes / 2 {
+        eprintln!("not tested: this file system keeps its files in memory");
+        return;
+    }
+    let mut middle = vec![0; 4 << 20];
+    file.read_exact_at(&mut middle, 10 << 20).unwrap();
+    let before = absent(&path);
+    assert!(before != all_absent, "the middle is in memory");
+    let work = Work::new();
+    let dump = Dump { index: &work.index, format: "list", record_bytes_max: 100 };
+    let seen = dump.seen(&path, How { io: Io::MmapOnce, chunk_bytes: 16 << 10, encoding: None });
+    assert_eq!(seen.records, 2_400_000);
+    let after = absent(&path);
+    let is_absent_before = |range: &std::ops::Range<usize>| {
+        before.iter().any(|before| before.start <= range.start && range.end <= before.end)
+    };
+    assert!(after.iter().all(is_absent_before), "{after:?} is not all in {before:?}");
+    // Pages of which the system keeps several in one piece may stay.
+    let bytes_of =
+        |ranges: &[std::ops::Range<usize>]| ranges.iter().map(ExactSizeIterator::len).sum::<usize>();
+    assert!(bytes_of(&after) > bytes_of(&before) / 2, "{after:?} of {before:?}");
+}
+
 #[test]
 fn a_drive_stops_when_it_is_told_to() {
     let work = Work::new();
     let endless = format!("192.0.2.1\n{}", "x".repeat(1 << 20));
     for text in ["192.0.2.1\n".repeat(10_000), endless] {
-        for io in [Io::Mmap, Io::Read] {
+        for io in [Io::Mmap, Io::MmapOnce, Io::Read] {
             let path = work.write("dump", text.as_bytes());
             let dump = Dump { index: &work.index, format: "list", record_bytes_max: 100 };
             let how = How { io, chunk_bytes: 1024, encoding: None };
@@ -581,7 +623,7 @@ const CHANGES: [Change; 6] = [
 #[test]
 fn a_dump_that_changes_under_a_run_publishes_nothing() {
     for (name, change) in CHANGES {
-        for io in [Io::Mmap, Io::Read] {
+        for io in [Io::Mmap, Io::MmapOnce, Io::Read] {
             for (phase, when) in
                 [("scanning", is_scanning as fn(&Progress) -> bool), ("rendering", is_rendering)]
             {
@@ -604,7 +646,7 @@ fn a_dump_that_changes_under_a_run_publishes_nothing() {
 
 #[test]
 fn a_dump_that_is_not_touched_is_published() {
-    for io in [Io::Mmap, Io::Read] {
+    for io in [Io::Mmap, Io::MmapOnce, Io::Read] {
         let work = Work::new();
         let dump = long_dump(&work);
         let (report, spool) = run_while(&work, io, &dump, &is_rendering, &|_| {});

@@ -63,8 +63,8 @@ pub struct MatchRequest {
     pub metrics_file: Option<PathBuf>,
     /// `--threads`.
     pub threads: Option<usize>,
-    /// `--io mmap`.
-    pub mapped: bool,
+    /// `--io`.
+    pub io: Io,
     /// `--json`.
     pub json: bool,
     /// `--quiet`.
@@ -349,7 +349,7 @@ impl Call<'_> {
             rulebook: &self.config.rulebook,
             index: self.index,
             reading: Reading {
-                io: if self.request.mapped { Io::Mmap } else { Io::Read },
+                io: self.request.io,
                 chunk_bytes: self.request.chunk_bytes.unwrap_or(CHUNK_BYTES),
                 decompressed_bytes_max: self.config.limits.decompressed_bytes_max,
                 matches_in_memory_max: MATCHES_IN_MEMORY_MAX,

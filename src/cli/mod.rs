@@ -12,6 +12,7 @@ mod held;
 use crate::batch::{self, Failure};
 use crate::config::DEFAULT_PATH;
 use crate::moment::Moment;
+use crate::scan::Io;
 use crate::serve::{self, ServeError};
 use crate::text::safe_line;
 use clap::error::ErrorKind;
@@ -103,8 +104,10 @@ struct ConfigArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum IoArg {
-    /// Map the dump into memory
+    /// Map the dump into memory; one of more than 4 GiB as mmap-once
     Mmap,
+    /// Map it, and let go of what was brought into the page cache for it
+    MmapOnce,
     /// Read it, for file systems on which mapping is slow or unsafe
     Read,
 }
@@ -735,7 +738,11 @@ fn run_match(args: MatchArgs) -> Result<u8, Failure> {
         rejects: args.rejects,
         metrics_file: args.metrics_file,
         threads: args.threads.map(usize::from),
-        mapped: matches!(args.io, IoArg::Mmap),
+        io: match args.io {
+            IoArg::Mmap => Io::Mmap,
+            IoArg::MmapOnce => Io::MmapOnce,
+            IoArg::Read => Io::Read,
+        },
         json: args.json,
         quiet: args.quiet,
         chunk_bytes: args.chunk_bytes.map(|bytes| bytes as usize),

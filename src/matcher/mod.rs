@@ -32,7 +32,10 @@ use stream::Carry;
 /// Default bytes of a chunk: a chunk is swept and hashed while it fits in a core's second-level cache.
 pub const CHUNK_BYTES: usize = 512 * 1024;
 
-/// Chunks in a window: enough that threads seldom wait for the last one, few enough that a stream's windows stay small.
+/// Chunks in a window of a map: at its end threads wait for the last one, so that there are many.
+const MAPPED_WINDOW_CHUNKS: usize = 64;
+
+/// Chunks in a window of a stream, which is in memory.
 const WINDOW_CHUNKS: usize = 16;
 
 /// Bytes of a line end at most: `\r\n`.
@@ -295,16 +298,20 @@ impl<J: Judge> Drive<'_, J> {
     fn mapped(&mut self, mapped: &Mapped) -> Result<u64, DriveError<J::Error>> {
         let bytes = mapped.bytes();
         let (mut at, mut start) = (0, self.format.body());
+        let mut let_go = 0;
         while at < bytes.len() {
-            let end = (at + self.window_bytes()).min(bytes.len());
+            let end = (at + self.window_bytes(MAPPED_WINDOW_CHUNKS)).min(bytes.len());
             self.look_at_cancelled()?;
             let window = Window { bytes, at_end: true };
             let place = Place { raw_base: 0, gap: 0 };
-            let mapped = Some(mapped);
-            start = self.window(&Fresh { window, bytes: at..end, hashed: false, start, place, mapped })?;
-            at = end;
+            let fresh = Fresh { window, bytes: at..end, hashed: false, start, place, mapped: Some(mapped) };
+            start = self.window(&fresh)?;
+            // The window at hand stays: a record may reach from it into the next.
+            mapped.let_go(let_go..at);
+            (let_go, at) = (at, end);
             (self.options.progress)(at as u64);
         }
+        mapped.let_go(let_go..bytes.len());
         Ok(bytes.len() as u64)
     }
 
@@ -312,7 +319,7 @@ impl<J: Judge> Drive<'_, J> {
     /// before the next one's text.
     fn stream(&mut self, stream: &mut Stream) -> Result<u64, DriveError<J::Error>> {
         let kept_max = self.options.record_bytes_max + LINE_END_BYTES;
-        let sizes = (self.window_bytes(), WINDOW_CHUNKS * self.options.chunk_bytes);
+        let sizes = (self.window_bytes(WINDOW_CHUNKS), WINDOW_CHUNKS * self.options.chunk_bytes);
         let (filled, windows) = mpsc::sync_channel(WINDOWS_AHEAD);
         let (give_back, emptied) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -351,8 +358,8 @@ impl<J: Judge> Drive<'_, J> {
     }
 
     /// Up to the end of a whole number of chunks of the content hash.
-    fn window_bytes(&self) -> usize {
-        self.first_chunk_bytes() + (WINDOW_CHUNKS - 1) * self.options.chunk_bytes
+    fn window_bytes(&self, chunks: usize) -> usize {
+        self.first_chunk_bytes() + (chunks - 1) * self.options.chunk_bytes
     }
 
     fn first_chunk_bytes(&self) -> usize {
@@ -396,7 +403,7 @@ impl<J: Judge> Drive<'_, J> {
 
     fn chunks(&self, bytes: Range<usize>) -> Vec<Range<usize>> {
         let (mut at, mut size) = (bytes.start, self.first_chunk_bytes());
-        let mut chunks = Vec::with_capacity(WINDOW_CHUNKS);
+        let mut chunks = Vec::with_capacity(MAPPED_WINDOW_CHUNKS);
         while at < bytes.end {
             let end = (at + size).min(bytes.end);
             chunks.push(at..end);

@@ -250,9 +250,9 @@ fn scan<'s>(
     let rejects = job.rejects.take();
     let decider = decider(job, &dump.facts, report, "");
     let mapped = matches!(dump.source.content, Content::Mapped(_));
-    let spill = match mapped || !keep {
-        true => None,
-        false => Some(Spill { file: scratch.file().map_err(RunError::Scratch)?, bytes: 0 }),
+    let spill = match keep && dump.source.is_read_once() {
+        false => None,
+        true => Some(Spill { file: scratch.file().map_err(RunError::Scratch)?, bytes: 0 }),
     };
     let scratch_files: ScratchFiles<'s> = Box::new(|| scratch.file());
     let dutch = DutchSpace::of(job.index).map(Arc::new);

@@ -16,15 +16,23 @@
 //! enter and leave with atomic stores. A SIGBUS of any other origin does what it did before.
 #![allow(unsafe_code)] // the one module where a file becomes memory
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
+use rustix::fs::fadvise;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many files can be mapped at a time in one process.
 pub const MAPS_MAX: usize = 64;
+
+/// Most ranges of absent pages that are remembered.
+const ABSENT_MAX: usize = 1 << 16;
+
+/// Pages that the kernel is asked about at once.
+const PAGES_ASKED: usize = 4096;
 
 /// A whole file as read-only memory.
 ///
@@ -34,6 +42,16 @@ pub const MAPS_MAX: usize = 64;
 pub struct Mapped {
     /// `None`: the file was empty, of which there is no map.
     region: Option<Region>,
+    /// If pages are let go of behind the reader.
+    once: Option<Once>,
+}
+
+/// What a map is let go of by.
+#[derive(Debug)]
+struct Once {
+    file: File,
+    /// Pages that were not in memory when it was opened, as ranges of bytes, ascending.
+    absent: Vec<Range<usize>>,
 }
 
 /// A map and its entry in the table. The entry goes first: see [`Drop`].
@@ -51,7 +69,7 @@ impl Mapped {
     pub fn new(file: &File, bytes: u64) -> io::Result<Self> {
         let length = usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
         if length == 0 {
-            return Ok(Self { region: None });
+            return Ok(Self { region: None, once: None });
         }
         install_handler()?;
         // SAFETY: the map is read-only and private to this module; that its bytes may change is told to every user in
@@ -62,7 +80,19 @@ impl Mapped {
         let entry = Entry::claim(start..start + length).ok_or(io::ErrorKind::QuotaExceeded)?;
         // Advice is a hint; a kernel that does not know it reads all the same.
         let _ = map.advise(Advice::Sequential);
-        Ok(Self { region: Some(Region { map, entry }) })
+        Ok(Self { region: Some(Region { map, entry }), once: None })
+    }
+
+    /// The same, to be let go of behind the reader, but for the pages that are in memory now; `file` is the one that is mapped.
+    #[must_use]
+    pub fn once(self, file: File) -> Self {
+        let absent = self.absent();
+        Self { once: Some(Once { file, absent }), ..self }
+    }
+
+    /// Whether pages are let go of behind the reader.
+    pub fn is_once(&self) -> bool {
+        self.once.is_some()
     }
 
     /// The file's bytes, as they are at each moment of reading them; zeros where the file has shrunk.
@@ -84,6 +114,61 @@ impl Mapped {
             && range.start < range.end
         {
             let _ = map.advise_range(Advice::PopulateRead, range.start, range.len());
+        }
+    }
+
+    /// The parts of the map, in whole pages, that are not in memory, ascending.
+    ///
+    /// None where the kernel does not tell, as of a file that the process could not write to; only the first, where there are more than
+    /// about 65,536 of them.
+    pub fn absent(&self) -> Vec<Range<usize>> {
+        let bytes = self.bytes().len();
+        let page_bytes = rustix::param::page_size();
+        let piece_bytes = page_bytes * PAGES_ASKED;
+        let mut absent: Vec<Range<usize>> = Vec::new();
+        let mut flags = [0u8; PAGES_ASKED];
+        for start in (0..bytes).step_by(piece_bytes) {
+            let length = piece_bytes.min(bytes - start);
+            let piece = self.bytes()[start..].as_ptr().cast_mut();
+            // SAFETY: the address is in the map and at a page, the length ends in it, and there is a byte for each page.
+            if unsafe { libc::mincore(piece.cast(), length, flags.as_mut_ptr()) } != 0 {
+                break;
+            }
+            let pages = flags.iter().take(length.div_ceil(page_bytes)).enumerate();
+            for (page, _) in pages.filter(|(_, flags)| *flags & 1 == 0) {
+                let first = start + page * page_bytes;
+                let end = (first + page_bytes).min(bytes);
+                match absent.last_mut() {
+                    Some(last) if last.end == first => last.end = end,
+                    _ => absent.push(first..end),
+                }
+            }
+            if absent.len() >= ABSENT_MAX {
+                break;
+            }
+        }
+        absent
+    }
+
+    /// Takes out of the map and out of the page cache what was brought in for a range and the page that it begins in. Whoever reads it
+    /// again waits for the disk. Does nothing to a map that is not read [`once`](Self::once).
+    pub fn let_go(&self, range: Range<usize>) {
+        let (Some(Region { map, .. }), Some(Once { file, absent })) = (&self.region, &self.once) else {
+            return;
+        };
+        let first = absent.partition_point(|pages| pages.end <= range.start);
+        for pages in absent[first..].iter().take_while(|pages| pages.start < range.end) {
+            let page_bytes = rustix::param::page_size();
+            let start = pages.start.max(range.start / page_bytes * page_bytes);
+            let end = match pages.end <= range.end {
+                true => pages.end,
+                false => range.end / page_bytes * page_bytes,
+            };
+            let Some(length) = end.checked_sub(start).filter(|length| *length > 0) else { continue };
+            // SAFETY: the map is of a file and read-only: its pages come back as the file has them.
+            let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
+            // A hint too.
+            let _ = fadvise(file, start as u64, NonZeroU64::new(length as u64), rustix::fs::Advice::DontNeed);
         }
     }
 }

@@ -26,12 +26,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Largest dump by default, decompressed bytes: 1 TiB.
 pub const DECOMPRESSED_BYTES_MAX: u64 = 1 << 40;
 
+/// Largest dump that stays in the page cache after [`Io::Mmap`], bytes: a larger one would push out what others need there, and most of
+/// itself.
+pub(super) const CACHED_BYTES_MAX: u64 = 4 << 30;
+
 /// How a plain file is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Io {
-    /// As memory.
+    /// As memory; one larger than [`CACHED_BYTES_MAX`] as [`Io::MmapOnce`].
     #[default]
     Mmap,
+    /// As memory that is let go of behind the reader, but for what was there before: it is read once.
+    MmapOnce,
     /// As a stream.
     Read,
 }
@@ -129,6 +135,14 @@ impl Source {
                     at_end: bytes.len() <= HEAD_BYTES_MAX,
                 })
             }
+        }
+    }
+
+    /// Whether its bytes are better not asked for again: they are gone, or would come from the disk.
+    pub fn is_read_once(&self) -> bool {
+        match &self.content {
+            Content::Mapped(mapped) => mapped.is_once(),
+            Content::Stream(_) => true,
         }
     }
 
@@ -304,6 +318,13 @@ impl Origin {
             return Err(self.too_large(options.decompressed_bytes_max));
         }
         match Mapped::new(&self.file, stamp.bytes) {
+            Ok(mapped) if options.io == Io::MmapOnce || stamp.bytes > CACHED_BYTES_MAX => Ok(Some(
+                mapped.once(
+                    self.file
+                        .try_clone()
+                        .map_err(|error| SourceError::Io { dump: self.name.clone(), error })?,
+                ),
+            )),
             Ok(mapped) => Ok(Some(mapped)),
             // Too many maps, or a file system that cannot: the dump is read instead.
             Err(_) => Ok(None),
