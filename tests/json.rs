@@ -1638,18 +1638,36 @@ impl Sink for Kept {
     }
 }
 
-/// All that a sweep tells where addresses alone are asked for.
-fn swept(format: &dyn Format, window: Window<'_>, starts: std::ops::Range<usize>) -> (usize, Tally, Kept) {
+/// All that a sweep tells.
+fn swept(
+    format: &dyn Format,
+    kinds: KeyKinds,
+    window: Window<'_>,
+    starts: std::ops::Range<usize>,
+) -> (usize, Tally, Kept) {
     let (mut kept, mut tally) = (Kept::default(), Tally { keeps_all_rejects: true, ..Tally::default() });
-    let end = format.sweep(window, starts, &Register(ADDRESSES), &mut kept, &mut tally);
+    let end = format.sweep(window, starts, &Register(kinds), &mut kept, &mut tally);
     (end, tally, kept)
 }
 
-/// Both sweeps tell the same. Returns how many records and candidates there are.
+/// Both sweeps tell the same, whatever is asked for beside addresses. Returns how many records there are, and how many
+/// candidates where addresses alone are asked for.
 fn check_fast(format: &dyn Format, window: Window<'_>, starts: std::ops::Range<usize>) -> (u64, usize) {
-    let fast = swept(format, window, starts.clone());
-    let exact = swept(&Exact(format), window, starts.clone());
-    let text = || window.bytes[starts.clone()].escape_ascii().to_string();
+    for (names, asns) in [(true, true), (true, false), (false, true)] {
+        check_fast_for(format, KeyKinds { addresses: true, names, asns }, window, starts.clone());
+    }
+    check_fast_for(format, ADDRESSES, window, starts)
+}
+
+fn check_fast_for(
+    format: &dyn Format,
+    kinds: KeyKinds,
+    window: Window<'_>,
+    starts: std::ops::Range<usize>,
+) -> (u64, usize) {
+    let fast = swept(format, kinds, window, starts.clone());
+    let exact = swept(&Exact(format), kinds, window, starts.clone());
+    let text = || format!("{kinds:?}\n{}", window.bytes[starts.clone()].escape_ascii());
     let first = fast.2.0.iter().zip(&exact.2.0).find(|(fast, exact)| fast != exact);
     assert!(first.is_none(), "candidates, fast and exact: {first:?}\n{}", text());
     assert_eq!(fast.1.rejected_first, exact.1.rejected_first, "rejects, fast and exact\n{}", text());
@@ -1663,7 +1681,7 @@ fn check_fast_at(case: &Case, format: &dyn Format, cut: usize, at_end: bool) {
     let window = Window { bytes: &case.bytes[..cut], at_end };
     let body = format.body().min(cut);
     check_fast(format, window, body..cut);
-    let (next, ..) = swept(&Exact(format), window, body..(body + cut) / 2);
+    let (next, ..) = swept(&Exact(format), ADDRESSES, window, body..(body + cut) / 2);
     check_fast(format, window, next.min(cut)..cut);
 }
 
@@ -1738,6 +1756,98 @@ fn no_decoy_stands_in_for_the_key_wherever_it_stands() {
         let found = if is_found { lines } else { 0 };
         assert_eq!(check_fast(&*format, window, 0..dump.len()), (lines as u64, found));
     }
+}
+
+#[test]
+fn every_short_text_around_a_name_is_swept_alike() {
+    const PIECES: [&str; 10] = [
+        "{",
+        "}",
+        "\"",
+        "\\",
+        ":",
+        " ",
+        ",",
+        "\"domain\"",
+        "\"domain\":\"a.registered.nl\"",
+        "\"domain\":null",
+    ];
+    let format = open_lines("zgrab2", 1 << 20);
+    let names = KeyKinds { names: true, ..ADDRESSES };
+    let (mut dump, mut lines) = (Vec::new(), 0);
+    for count in 0..=4 {
+        for number in 0..PIECES.len().pow(count) {
+            let mut text = String::new();
+            let mut left = number;
+            for _ in 0..count {
+                text += PIECES[left % PIECES.len()];
+                left /= PIECES.len();
+            }
+            let padding = "p".repeat(number % 64);
+            for line in [
+                format!("{{\"ip\":\"8.8.8.8\",{text}}}\n"),
+                format!("{{{text},\"ip\":\"8.8.8.8\",\"domain\":\"other.nl\"}}\n"),
+                format!("{{\"ip\":\"8.8.8.8\",\"p\":\"{padding}\",{text}}}\n"),
+            ] {
+                dump.extend(line.bytes());
+                lines += 1;
+            }
+        }
+    }
+    let window = Window { bytes: &dump, at_end: true };
+    let (records, found) = check_fast_for(&*format, names, window, 0..dump.len());
+    assert_eq!(records, lines, "a record a line");
+    assert!(found * 10 > lines as usize && found * 2 < lines as usize, "{found} of {lines} are found");
+}
+
+#[test]
+fn no_decoy_stands_in_for_a_name_wherever_it_stands() {
+    // What the exact reader passes over, or reads and finds to be none.
+    const DECOYS: [&str; 16] = [
+        "\"o\":{\"http\":{\"host\":\"@\"}}",
+        "\"o\":[{\"http\":{\"host\":\"@\"}}]",
+        "\"http\":{\"o\":{\"host\":\"@\"}}",
+        "\"http\":{\"host\":\"a.nl\",\"host\":\"@\"}",
+        "\"http\":{\"o\":[{}],\"p\":\"}\"},\"http\":{\"host\":\"@\"}",
+        "\"http\":[{\"host\":\"@\"}],\"http\":{\"host\":\"@\"}",
+        "\"http\":null,\"http\":{\"host\":\"@\"}",
+        "\"h\\u0074tp\":{\"host\":\"@\"}",
+        "\"http\":{\"h\\u006fst\":\"@\"}",
+        "\"s\":\"\\\"http\\\":{\\\"host\\\":\\\"@\\\"}\"",
+        "\"s\":\"\\\\\",\"t\":\"\\\\\\\",\\\"http\\\":{\\\"host\\\":\\\"@\\\"}\"",
+        "\"host\":\"@\",\"CN\":\"@\",\"http.host\":\"@\"",
+        "\"xhttp\":{\"host\":\"@\"},\"http\":{\"xhost\":\"@\",\"hos\":\"@\"}",
+        "\"ssl\":{\"cert\":{\"CN\":\"@\",\"issuer\":{\"CN\":\"@\"},\"subject\":{}}}",
+        "\"ssl\":{\"cert\":{},\"cert\":{\"subject\":{\"CN\":\"@\"}}}",
+        "\"http\":{\"host\":[\"@\"]},\"ssl\":{\"cert\":{\"subject\":{\"CN\":{\"CN\":\"@\"}}}}",
+    ];
+    const NAMES: [&str; 3] = [
+        "\"http\":{\"host\":\"www.registered.nl\"}",
+        "\"ssl\" : {\"cert\":{\"o\":{},\"subject\":{\"O\":\"}\",\"CN\" :\"registered.nl\"}}}",
+        "\"asn\":\"AS64496\"",
+    ];
+    let format = open_lines("shodan", 1 << 20);
+    let all = KeyKinds { addresses: true, names: true, asns: true };
+    let mut dump = String::new();
+    let mut lines = 0;
+    for (kind, padding) in (0..DECOYS.len()).flat_map(|kind| (0..130).map(move |padding| (kind, padding))) {
+        let decoy = DECOYS[kind].replace('@', "registered.nl");
+        let padding = "p".repeat(padding);
+        writeln!(dump, "{{\"p\":\"{padding}\",{decoy},\"asn\":64500,\"ip_str\":\"8.8.8.8\"}}").unwrap();
+        writeln!(dump, "{{\"ip_str\":\"8.8.8.8\",\"p\":[\"{padding}\"],{decoy}}} ").unwrap();
+        lines += 2;
+    }
+    let window = Window { bytes: dump.as_bytes(), at_end: true };
+    assert_eq!(check_fast_for(&*format, all, window, 0..dump.len()), (lines, 0));
+
+    let mut dump = String::new();
+    for (kind, padding) in (0..NAMES.len()).flat_map(|kind| (0..200).map(move |padding| (kind, padding))) {
+        let (name, padding) = (NAMES[kind], "p".repeat(padding));
+        writeln!(dump, "{{\"p\":\"{padding}\",{name},\"ip_str\":\"8.8.8.8\"}}").unwrap();
+        writeln!(dump, "{{\"ip_str\":\"8.8.8.8\",\"p\":[\"{padding}\"],{name}}}").unwrap();
+    }
+    let window = Window { bytes: dump.as_bytes(), at_end: true };
+    assert_eq!(check_fast_for(&*format, all, window, 0..dump.len()), (1200, 1200));
 }
 
 #[test]
@@ -1990,8 +2100,10 @@ impl Generator {
     fn name(&mut self) -> String {
         self.pick(&[
             "www.registered.example",
+            "www.registered.example.",
             "https://registered.example:8443/a?b",
             "other.example",
+            "xn--a.other.example",
             "192.0.2.44",
             "http://[2001:db8:1::9]:8080/",
             "8.8.8.8:53",

@@ -19,8 +19,8 @@
 use super::authority::first_name;
 use super::columns::{push_words, read_asn};
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, Path, Reader, Schema, Slot, Syntax, head_records, identifier,
-    read_record, skim, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, Path, Places, Reader, Schema, Slot, Syntax, head_records,
+    identifier, read_record, skim, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -102,8 +102,8 @@ impl Schema for IntelMq {
         KeyKinds { addresses: true, names: true, asns: true }
     }
 
-    fn address(&self) -> &Path {
-        &self.paths[0]
+    fn places(&self) -> Option<Places<'_>> {
+        Some(Places { address: &self.paths[0], names: &self.paths[2..5], asns: &self.paths[5..] })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

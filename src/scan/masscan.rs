@@ -11,7 +11,7 @@
 //! 726): all of that is read, here only.
 
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
+    Dialect, Found, JsonFormat, KeyFields, Path, Places, Reader, Schema, Slot, Syntax, head_has, identifier,
     read_record, skim, some_or_skipped, subject_of,
 };
 use super::{
@@ -74,8 +74,8 @@ impl Schema for Masscan {
         KeyKinds { addresses: true, names: false, asns: false }
     }
 
-    fn address(&self) -> &Path {
-        &self.ip
+    fn places(&self) -> Option<Places<'_>> {
+        Some(Places { address: &self.ip, names: &[], asns: &[] })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

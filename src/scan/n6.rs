@@ -19,7 +19,7 @@
 use super::authority::{first_name, stand_in};
 use super::columns::{read_asn, read_subject};
 use super::json::{
-    Dialect, Found, JsonFormat, Path, Reader, Scalar, Schema, Slot, Syntax, head_has, head_records,
+    Dialect, Found, JsonFormat, Path, Places, Reader, Scalar, Schema, Slot, Syntax, head_has, head_records,
     identifier, read_record, read_value, skim,
 };
 use super::{
@@ -50,14 +50,12 @@ fn fits(head: &Head<'_>) -> bool {
 }
 
 fn open(head: &Head<'_>, options: &FormatOptions) -> Result<Box<dyn Format>, FormatError> {
-    let n6 = N6 { paths: KEYS.map(Path::key), address: Path::dotted("address.ip"), options: options.clone() };
+    let n6 = N6 { paths: KEYS.map(Path::key), options: options.clone() };
     JsonFormat::open(head, options, None, n6)
 }
 
 struct N6 {
     paths: [Path; KEYS.len()],
-    /// Of two keys, and so never found by its spelling alone: addresses stand in an array.
-    address: Path,
     options: FormatOptions,
 }
 
@@ -139,8 +137,8 @@ impl Schema for N6 {
         KeyKinds { addresses: true, names: true, asns: true }
     }
 
-    fn address(&self) -> &Path {
-        &self.address
+    fn places(&self) -> Option<Places<'_>> {
+        None
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

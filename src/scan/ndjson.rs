@@ -16,8 +16,8 @@ use super::columns::{is_alike, push_words, read_asn, read_port};
 use super::csv::usual;
 use super::fangs::refang;
 use super::json::{
-    Found, JsonFormat, KeyFields, PATHS_MAX, Path, Reader, Scalar, Schema, Syntax, head_is_json, head_paths,
-    identifier, moment, read_moment, read_record, says, skim, subject_of,
+    Found, JsonFormat, KeyFields, PATHS_MAX, Path, Places, Reader, Scalar, Schema, Syntax, head_is_json,
+    head_paths, identifier, moment, read_moment, read_record, says, skim, subject_of,
 };
 use super::zmap::is_refusal;
 use super::{
@@ -229,8 +229,10 @@ impl Schema for Ndjson {
         KeyKinds { addresses: true, names: true, asns: true }
     }
 
-    fn address(&self) -> &Path {
-        &self.key_paths[0]
+    fn places(&self) -> Option<Places<'_>> {
+        let paths = |field| &self.key_paths[self.range(Role::Field(field))];
+        let names = self.range(Role::Field(Field::Name)).start..self.range(Role::Field(Field::ShownName)).end;
+        Some(Places { address: &self.key_paths[0], names: &self.key_paths[names], asns: paths(Field::Asn) })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

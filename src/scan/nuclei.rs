@@ -11,8 +11,8 @@
 use super::authority::{authority, first_name};
 use super::columns::read_port;
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
-    read_record, says, skim, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, List, Path, Places, Reader, Schema, Slot, Syntax, head_has,
+    identifier, read_record, says, skim, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -81,8 +81,8 @@ impl Schema for Nuclei {
         KeyKinds { addresses: true, names: true, asns: false }
     }
 
-    fn address(&self) -> &Path {
-        &self.paths[0]
+    fn places(&self) -> Option<Places<'_>> {
+        Some(Places { address: &self.paths[0], names: &self.paths[1..], asns: &[] })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

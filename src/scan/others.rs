@@ -179,7 +179,7 @@ static LOWER: [u8; 256] = {
 
 /// Whether a name, or nothing, is proven not to be registered.
 #[inline]
-fn rule_out_name(text: &[u8], filter: &dyn Filter) -> bool {
+pub(super) fn rule_out_name(text: &[u8], filter: &dyn Filter) -> bool {
     let mut host = [0; HOST_BYTES_MAX];
     let Some(host) = host.get_mut(..text.len()) else { return false };
     let (mut is_plain, mut before) = (true, 0);
@@ -193,7 +193,8 @@ fn rule_out_name(text: &[u8], filter: &dyn Filter) -> bool {
     is_plain && (host.is_empty() || !filter.may_hold_name(host))
 }
 
-fn rule_out_asn(text: &[u8], filter: &dyn Filter) -> bool {
+/// The same for an AS number, or nothing.
+pub(super) fn rule_out_asn(text: &[u8], filter: &dyn Filter) -> bool {
     let held =
         || read_asn(text).is_some_and(|asn| filter.may_hold(&Keys { asn: Some(asn), ..Keys::default() }));
     text.iter().all(u8::is_ascii_alphanumeric) && !held()

@@ -8,8 +8,8 @@
 use super::authority::all_names;
 use super::columns::{is_cve, read_asn};
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, List, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
-    read_record, skim, subject_of,
+    Dialect, Found, JsonFormat, KeyFields, List, Path, Places, Reader, Schema, Slot, Syntax, head_has,
+    identifier, read_record, skim, subject_of,
 };
 use super::{
     Finding, Findings, Format, FormatError, FormatOptions, FormatSpec, Head, KeyKinds, Keys, Kind, Reject,
@@ -73,8 +73,8 @@ impl Schema for Shodan {
         KeyKinds { addresses: true, names: true, asns: true }
     }
 
-    fn address(&self) -> &Path {
-        &self.paths[0]
+    fn places(&self) -> Option<Places<'_>> {
+        Some(Places { address: &self.paths[0], names: &self.paths[2..], asns: &self.paths[1..2] })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

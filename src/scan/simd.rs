@@ -36,7 +36,7 @@ pub(super) struct Quad {
     pub(super) length: usize,
 }
 
-/// Bytes that [`Marker::structure`] sees: a block, and behind it the end of a key that begins in it.
+/// Bytes that [`Marker::keys`] sees: a block, and behind it the end of a key that begins in it.
 pub(super) const ROOM_BYTES: usize = BLOCK_BYTES + 32;
 
 /// A block and what follows.
@@ -65,8 +65,6 @@ pub(super) struct Structure {
     pub(super) opens: u64,
     /// `}` and `]`.
     pub(super) closes: u64,
-    /// Bytes behind which a key may stand: its first byte follows, and a quote where it ends.
-    pub(super) keys: u64,
 }
 
 /// Bytes that are looked at to read a dotted quad: its 15 at most, and what ends it.
@@ -87,8 +85,11 @@ pub(super) trait Marker: Copy {
     /// included.
     fn parity(self, bits: u64) -> u64;
 
-    /// The structure of the room's block.
-    fn structure(self, room: &Room, key: KeySign) -> Structure;
+    /// The structure of a block.
+    fn structure(self, block: &Block) -> Structure;
+
+    /// The bytes of the room's block behind which a key may stand: its first byte follows, and a quote where it ends.
+    fn keys(self, room: &Room, key: KeySign) -> u64;
 
     /// The newlines of a block.
     fn newlines(self, block: &Block) -> u64;
@@ -151,17 +152,24 @@ impl Marker for Portable {
     }
 
     #[inline(always)]
-    fn structure(self, room: &Room, key: KeySign) -> Structure {
-        let bits =
-            |is: &dyn Fn(usize) -> bool| (0..BLOCK_BYTES).fold(0, |bits, at| bits | u64::from(is(at)) << at);
+    fn structure(self, block: &Block) -> Structure {
+        let bits = |is: fn(u8) -> bool| {
+            let bit = |(at, &byte): (usize, &u8)| u64::from(is(byte)) << at;
+            block.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+        };
         Structure {
-            newlines: bits(&|at| room[at] == b'\n'),
-            quotes: bits(&|at| room[at] == b'"'),
-            backslashes: bits(&|at| room[at] == b'\\'),
-            opens: bits(&|at| matches!(room[at], b'{' | b'[')),
-            closes: bits(&|at| matches!(room[at], b'}' | b']')),
-            keys: bits(&|at| room[at + 1] == key.first && room[at + 1 + key.length] == b'"'),
+            newlines: bits(|byte| byte == b'\n'),
+            quotes: bits(|byte| byte == b'"'),
+            backslashes: bits(|byte| byte == b'\\'),
+            opens: bits(|byte| matches!(byte, b'{' | b'[')),
+            closes: bits(|byte| matches!(byte, b'}' | b']')),
         }
+    }
+
+    #[inline(always)]
+    fn keys(self, room: &Room, key: KeySign) -> u64 {
+        let may_be = |at: usize| room[at + 1] == key.first && room[at + 1 + key.length] == b'"';
+        (0..BLOCK_BYTES).fold(0, |bits, at| bits | u64::from(may_be(at)) << at)
     }
 
     #[inline(always)]
@@ -238,15 +246,11 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn structure(self, room: &Room, key: KeySign) -> Structure {
-            let end = key.length + 1;
-            assert!(end + BLOCK_BYTES <= ROOM_BYTES, "a key's end is in the room");
-            // SAFETY: `self` proves AVX-512 F and BW; the loads need no alignment and read 64 bytes from 0, 1 and `end`
-            // on, which are in `room`.
+        fn structure(self, block: &Block) -> Structure {
+            // SAFETY: `self` proves AVX-512 F and BW; the load needs no alignment and reads the 64 bytes of `block`.
             unsafe {
-                let at = |offset: usize| _mm512_loadu_si512(room.as_ptr().add(offset).cast());
                 let byte = |wanted: u8| _mm512_set1_epi8(wanted as i8);
-                let block = at(0);
+                let block = _mm512_loadu_si512(block.as_ptr().cast());
                 // Brackets differ from braces in this bit alone.
                 let braces = _mm512_or_si512(block, byte(b'[' ^ b'{'));
                 let equal = |block, wanted| _mm512_cmpeq_epi8_mask(block, byte(wanted));
@@ -256,8 +260,22 @@ mod x86 {
                     backslashes: equal(block, b'\\'),
                     opens: equal(braces, b'{'),
                     closes: equal(braces, b'}'),
-                    keys: equal(at(1), key.first) & equal(at(end), b'"'),
                 }
+            }
+        }
+
+        #[inline(always)]
+        fn keys(self, room: &Room, key: KeySign) -> u64 {
+            let end = key.length + 1;
+            assert!(end + BLOCK_BYTES <= ROOM_BYTES, "a key's end is in the room");
+            // SAFETY: `self` proves AVX-512 F and BW; the loads need no alignment and read 64 bytes from 1 and `end` on,
+            // which are in `room`.
+            unsafe {
+                let equal = |offset: usize, wanted: u8| {
+                    let block = _mm512_loadu_si512(room.as_ptr().add(offset).cast());
+                    _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(wanted as i8))
+                };
+                equal(1, key.first) & equal(end, b'"')
             }
         }
 
@@ -344,18 +362,12 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn structure(self, room: &Room, key: KeySign) -> Structure {
-            let end = key.length + 1;
-            assert!(end + BLOCK_BYTES <= ROOM_BYTES, "a key's end is in the room");
-            // SAFETY: `self` proves AVX2; the loads need no alignment and read twice 32 bytes from 0, 1 and `end` on,
-            // which are in `room`.
+        fn structure(self, block: &Block) -> Structure {
+            // SAFETY: `self` proves AVX2; the loads need no alignment and read the two halves of the 64 bytes of `block`.
             unsafe {
-                let at = |offset: usize| {
-                    let low = room.as_ptr().add(offset);
-                    [_mm256_loadu_si256(low.cast()), _mm256_loadu_si256(low.add(32).cast())]
-                };
+                let low = block.as_ptr();
                 let byte = |wanted: u8| _mm256_set1_epi8(wanted as i8);
-                let block = at(0);
+                let block = [_mm256_loadu_si256(low.cast()), _mm256_loadu_si256(low.add(32).cast())];
                 // Brackets differ from braces in this bit alone.
                 let brace = |half| _mm256_or_si256(half, byte(b'[' ^ b'{'));
                 let braces = [brace(block[0]), brace(block[1])];
@@ -369,8 +381,26 @@ mod x86 {
                     backslashes: equal(block, b'\\'),
                     opens: equal(braces, b'{'),
                     closes: equal(braces, b'}'),
-                    keys: equal(at(1), key.first) & equal(at(end), b'"'),
                 }
+            }
+        }
+
+        #[inline(always)]
+        fn keys(self, room: &Room, key: KeySign) -> u64 {
+            let end = key.length + 1;
+            assert!(end + BLOCK_BYTES <= ROOM_BYTES, "a key's end is in the room");
+            // SAFETY: `self` proves AVX2; the loads need no alignment and read twice 32 bytes from 1 and `end` on, which
+            // are in `room`.
+            unsafe {
+                let equal = |offset: usize, wanted: u8| {
+                    let low = room.as_ptr().add(offset);
+                    let bits = |half: *const u8| {
+                        let half = _mm256_loadu_si256(half.cast());
+                        _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, _mm256_set1_epi8(wanted as i8))) as u32
+                    };
+                    u64::from(bits(low.add(32))) << 32 | u64::from(bits(low))
+                };
+                equal(1, key.first) & equal(end, b'"')
             }
         }
 
@@ -569,35 +599,40 @@ mod tests {
         }
     }
 
-    struct FindStructure<'r>(&'r Room, KeySign);
+    struct FindStructure<'b>(&'b Block);
 
     impl Work for FindStructure<'_> {
         type Output = Structure;
         #[inline(always)]
         fn run(self, marker: impl Marker) -> Structure {
-            marker.structure(self.0, self.1)
+            marker.structure(self.0)
+        }
+    }
+
+    struct FindKeys<'r>(&'r Room, KeySign);
+
+    impl Work for FindKeys<'_> {
+        type Output = u64;
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> u64 {
+            marker.keys(self.0, self.1)
         }
     }
 
     #[test]
     fn every_byte_has_its_place_in_the_structure() {
-        let key = KeySign { first: b'i', length: 2 };
-        for (place, byte) in (0..ROOM_BYTES).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
-            let mut room = [b'.'; ROOM_BYTES];
-            room[place] = byte;
-            let is = |among: &[u8]| {
-                let found = place < BLOCK_BYTES && among.contains(&byte);
-                if found { 1 << place } else { 0 }
-            };
+        for (place, byte) in (0..BLOCK_BYTES).flat_map(|place| (0..=255).map(move |byte| (place, byte))) {
+            let mut block = [b'.'; BLOCK_BYTES];
+            block[place] = byte;
+            let is = |among: &[u8]| u64::from(among.contains(&byte)) << place;
             let told = Structure {
                 newlines: is(b"\n"),
                 quotes: is(b"\""),
                 backslashes: is(b"\\"),
                 opens: is(b"{["),
                 closes: is(b"}]"),
-                keys: 0,
             };
-            for structure in with_each(|| FindStructure(&room, key)) {
+            for structure in with_each(|| FindStructure(&block)) {
                 assert_eq!(structure, told, "{byte} at {place}");
             }
         }
@@ -612,8 +647,8 @@ mod tests {
             for wanted in 1..=30 {
                 let key = KeySign { first: b'i', length: wanted };
                 let told = if wanted == length { 1 << place } else { 0 };
-                for structure in with_each(|| FindStructure(&room, key)) {
-                    assert_eq!(structure.keys, told, "{length} at {place}, {wanted} wanted");
+                for keys in with_each(|| FindKeys(&room, key)) {
+                    assert_eq!(keys, told, "{length} at {place}, {wanted} wanted");
                 }
             }
         }
@@ -664,10 +699,13 @@ mod tests {
             let block = std::array::from_fn(|_| b"\n\r\",;a\x8a\xa2\0"[random.usize(..9)]);
             let all = with_each(|| Mark(&block, b','));
             assert!(all.iter().all(|marks| *marks == all[0]), "{block:?}");
-            let room = std::array::from_fn(|_| b"\n\"\\{[}]i\x8a\xdb\0"[random.usize(..11)]);
+            let block = std::array::from_fn(|_| b"\n\"\\{[}]i\x8a\xdb\0"[random.usize(..11)]);
+            let all = with_each(|| FindStructure(&block));
+            assert!(all.iter().all(|structure| *structure == all[0]), "{block:?}");
+            let room = std::array::from_fn(|_| b"\"ix"[random.usize(..3)]);
             let key = KeySign { first: b'i', length: random.usize(1..=30) };
-            let all = with_each(|| FindStructure(&room, key));
-            assert!(all.iter().all(|structure| *structure == all[0]), "{room:?}");
+            let all = with_each(|| FindKeys(&room, key));
+            assert!(all.iter().all(|keys| *keys == all[0]), "{room:?}");
         }
     }
 

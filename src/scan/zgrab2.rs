@@ -9,7 +9,7 @@
 
 use super::authority::first_name;
 use super::json::{
-    Dialect, Found, JsonFormat, KeyFields, Path, Reader, Schema, Slot, Syntax, head_has, identifier,
+    Dialect, Found, JsonFormat, KeyFields, Path, Places, Reader, Schema, Slot, Syntax, head_has, identifier,
     read_record, skim, some_or_skipped, subject_of,
 };
 use super::{
@@ -73,8 +73,8 @@ impl Schema for Zgrab2 {
         KeyKinds { addresses: true, names: true, asns: false }
     }
 
-    fn address(&self) -> &Path {
-        &self.paths[0]
+    fn places(&self) -> Option<Places<'_>> {
+        Some(Places { address: &self.paths[0], names: &self.paths[1..], asns: &[] })
     }
 
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {

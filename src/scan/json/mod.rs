@@ -7,7 +7,7 @@
 //! * `frame` finds borders and judges nothing else: lines, or objects between separators; the head decides.
 //! * `skim` finds key fields without reading the rest. It is what `keys` means, so that a faster search only has to
 //!   find the same bytes.
-//! * `sweep` finds them fast, on lines, where addresses alone are asked for.
+//! * `sweep` finds them fast, on lines, or proves that there are none which are registered.
 //! * `read` reads a record that is matched, strictly, whole, and without an allocation for what is not read.
 //!
 //! Keys are compared as raw bytes: `"\u0069p"` is not `ip`, neither for the search nor for the strict reading, so that
@@ -17,7 +17,9 @@
 //!
 //! Not done: joining records (masscan's banners to its ports), comments inside records, `NaN`.
 
+mod fields;
 mod frame;
+mod masks;
 mod read;
 mod skim;
 mod sweep;
@@ -35,10 +37,11 @@ use super::{
 };
 use super::{Finding, Findings, Skip};
 use crate::text::says_nothing;
+use fields::Fields;
 use frame::Framing;
 use std::borrow::Cow;
 use std::ops::Range;
-use sweep::{Key, Lines, Sweep};
+use sweep::{Key, Lines, Search, Sweep};
 
 pub(super) use read::{List, Reader, Scalar, Slot, Syntax, moment, read_moment, read_record, read_value};
 use skim::is_json;
@@ -75,8 +78,8 @@ pub(super) trait Schema: Send + Sync {
     /// The kinds of key that a record could have.
     fn kinds(&self) -> KeyKinds;
 
-    /// The path whose value, where it is filled, is all that [`Self::keys`] looks at if addresses alone are asked for.
-    fn address(&self) -> &Path;
+    /// Where the keys stand; `None` where a record has those of several systems.
+    fn places(&self) -> Option<Places<'_>>;
 
     /// Reads a whole record: `Err` for encoding, json and duplicate-key, then exposure, port, time.
     fn findings<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject>;
@@ -85,12 +88,24 @@ pub(super) trait Schema: Send + Sync {
     fn columns(&self) -> Vec<(String, &'static str)>;
 }
 
+/// Where the keys stand that [`Schema::keys`] looks at, of a record whose address stands at its best place.
+pub(super) struct Places<'s> {
+    /// That place. Where its value is filled, it is all that is looked at if addresses alone are asked for.
+    pub(super) address: &'s Path,
+    /// All from which a stated or shown name may be taken.
+    pub(super) names: &'s [Path],
+    /// All from which the AS number may be taken.
+    pub(super) asns: &'s [Path],
+}
+
 /// A format whose records are JSON objects.
 pub(super) struct JsonFormat<S> {
     framing: Framing,
     schema: S,
-    /// What a fast sweep searches, where there can be one.
+    /// What a fast sweep searches where addresses alone are asked for, if there can be one.
     key: Option<Key>,
+    /// The same where more is asked for.
+    fields: Option<Fields>,
 }
 
 impl<S: Schema + 'static> JsonFormat<S> {
@@ -104,8 +119,22 @@ impl<S: Schema + 'static> JsonFormat<S> {
     ) -> Result<Box<dyn Format>, FormatError> {
         let framing = Framing::new(head, S::DIALECT, wrapper, options.record_bytes_max);
         // What is defanged is found by the exact search alone.
-        let key = Key::only_of(schema.address()).filter(|_| framing.is_lines() && !options.refang);
-        Ok(Box::new(Self { framing, schema, key }))
+        let places = schema.places().filter(|_| framing.is_lines() && !options.refang);
+        let key = places.as_ref().and_then(|places| Key::only_of(places.address));
+        // A bare word is no key for them.
+        let fields = places.filter(|_| S::DIALECT == Dialect::Json).and_then(|places| Fields::of(&places));
+        Ok(Box::new(Self { framing, schema, key, fields }))
+    }
+
+    /// What a fast sweep searches.
+    fn search(&self, kinds: KeyKinds) -> Option<Search<'_>> {
+        if serves(kinds)
+            && let Some(key) = &self.key
+        {
+            return Some(Search::Key(key));
+        }
+        let fields = self.fields.as_ref()?;
+        Some(Search::Fields(fields, fields.wanted(kinds)?))
     }
 }
 
@@ -153,9 +182,9 @@ impl<S: Schema + 'static> Format for JsonFormat<S> {
         sink: &mut dyn Sink,
         tally: &mut Tally,
     ) -> usize {
-        if let Some(key) = self.key.as_ref().filter(|_| serves(filter.kinds() & self.schema.kinds())) {
+        if let Some(search) = self.search(filter.kinds() & self.schema.kinds()) {
             let exact = Exact { format: self, window, filter };
-            let lines = Lines { exact, framing: &self.framing, key };
+            let lines = Lines { exact, framing: &self.framing, search };
             return with_best(Sweep { lines, starts, sink, tally });
         }
         sweep_frames(self, |at| self.frame(window, at), window, starts, filter, sink, tally)

@@ -323,7 +323,7 @@ pub(super) fn is_word(byte: u8) -> bool {
 }
 
 /// The bytes up to the next one that ends a number or word.
-fn bare(value: &[u8]) -> &[u8] {
+pub(super) fn bare(value: &[u8]) -> &[u8] {
     let ends = |byte: &u8| is_blank(*byte) || matches!(byte, b',' | b'}' | b']');
     &value[..value.iter().position(ends).unwrap_or(value.len())]
 }

@@ -1,36 +1,35 @@
-//! The fast sweep over JSON lines where addresses alone are asked for.
+//! The fast sweep over JSON lines.
 //!
-//! Simply: frame a line, search its key field with `skim`, read it, ask the filter; repeat from the next line. That is
+//! Simply: frame a line, search its key fields with `skim`, read them, ask the filter; repeat from the next line. That is
 //! [`sweep_frames`], and this one gives the same candidates, counts and position. Departures from it:
 //!
-//! 1. The key is searched 64 bytes at a time, by masks of quotes, backslashes and brackets, from the record's `{` on.
-//!    What `skim` knows of a byte follows from the masks: *escaped* is the byte behind an odd run of backslashes,
-//!    *inside* a string one behind an odd number of quotes that are not escaped, and the depth is the number of brackets
-//!    opened before, less those closed, strings left out.
-//! 2. `skim` minds backslashes inside strings only, the masks mind all. So one that stands outside puts the record in
-//!    *doubt*. By induction from the record's `{`, where both agree, they agree up to the first such backslash.
-//! 3. `skim` stops where depth falls to 0 or gets beyond [`JSON_DEPTH_MAX`]; brackets that close what others opened it
-//!    lets pass, and so do the masks. Either depth before the key is a doubt, and so is a newline.
-//! 4. The key that decides is the first string at depth 1 with its spelling before a `:`. Strings that are no such key
-//!    are passed over as `skim` does, whatever stands in them: each byte up to the key is seen, none is skipped. No
-//!    further byte matters to `skim`, since the value that it is asked for is filled.
-//! 5. The value is taken only where the text between its quotes is strictly an address, which has no escapes: the exact
-//!    reader reads it alike. What follows on the line is looked at for a newline only.
-//! 6. In masscan's dialect a bare word is a key too. There the key must be the first thing behind the `{`.
-//! 7. Addresses wait in a [`Queue`], so that the filter answers for many at once. What it does not rule out goes the
+//! 1. Keys are searched 64 bytes at a time, by [`masks`](super::masks), from the record's `{` on. Whatever the masks do not
+//!    see as `skim` sees it puts the record in *doubt*.
+//! 2. Where addresses alone are asked for ([`Search::Key`]), the key that decides is the first string at depth 1 with its
+//!    spelling before a `:`. Strings that are no such key are passed over as `skim` does, whatever stands in them: each
+//!    byte up to the key is seen, none is skipped. No further byte matters to `skim`, since the value that it is asked for
+//!    is filled. What follows on the line is looked at for a newline only.
+//! 3. Where names or AS numbers are asked for too ([`Search::Fields`]), all of the record is read, and they are ruled out in
+//!    place: [`Fields`] says how.
+//! 4. An address is taken only where the text between the quotes is strictly one, which has no escapes: the exact reader
+//!    reads it alike.
+//! 5. In masscan's dialect a bare word is a key too. There the key must be the first thing behind the `{`.
+//! 6. Addresses wait in a [`Queue`], so that the filter answers for many at once. What it does not rule out goes the
 //!    exact way (keys, filter, sink), in the order of the records.
-//! 8. All that is in doubt goes the exact way at once, after the queue: lines that do not begin with `{`, records
+//! 7. All that is in doubt goes the exact way at once, after the queue: lines that do not begin with `{`, records
 //!    without the key, other values, escapes outside strings, long records, the last line where no newline ends it.
 //!
-//! A line is looked at for its key no further than `record_bytes_max`, so that hostile text costs no more than that on
+//! A line is looked at for its keys no further than `record_bytes_max`, so that hostile text costs no more than that on
 //! top of each exact frame.
 
+use super::fields::{Fields, Wanted};
 use super::frame::Framing;
-use super::{Dialect, JSON_DEPTH_MAX, Path, is_blank};
+use super::masks::{Marked, Reader, below};
+use super::{Dialect, Path, is_blank};
 use crate::net::Address;
 use crate::scan::format::sweep_frames;
 use crate::scan::leap::{AHEAD_BYTES, Exact, Queue, block, read_address};
-use crate::scan::simd::{BLOCK_BYTES, KeySign, Marker, ROOM_BYTES, Room, STRETCH_BYTES, Structure, Work};
+use crate::scan::simd::{BLOCK_BYTES, KeySign, Marker, ROOM_BYTES, Room, STRETCH_BYTES, Work};
 use crate::scan::{Sink, Tally};
 use memchr::memchr;
 use std::ops::Range;
@@ -53,14 +52,55 @@ impl Key {
         let first = *spelling.first().filter(|_| is_plain && spelling.len() <= KEY_BYTES_MAX)?;
         Some(Self { spelling: spelling.clone(), sign: KeySign { first, length: spelling.len() } })
     }
+
+    /// The first of a block's `keys`, strings that may be this one, that is it at depth 1, if the block is sound up to
+    /// there.
+    #[inline(always)]
+    fn first_of(&self, bytes: &[u8], block: &Marked, mut keys: u64, at: usize) -> Option<usize> {
+        while keys != 0 {
+            let place = keys.trailing_zeros() as usize;
+            if block.depth_at(place) == 1 && self.is_at(bytes, at + place) {
+                return Some(at + place);
+            }
+            keys &= keys - 1;
+        }
+        None
+    }
+
+    /// Whether the string that begins at `quote` is spelled so, and a `:` follows.
+    #[inline(always)]
+    fn is_at(&self, bytes: &[u8], quote: usize) -> bool {
+        let rest = &bytes[quote + 1..];
+        rest.starts_with(&self.spelling) && bytes.get(self.colon(bytes, quote)) == Some(&b':')
+    }
+
+    #[inline(always)]
+    fn colon(&self, bytes: &[u8], quote: usize) -> usize {
+        blanks(bytes, quote + 2 + self.spelling.len())
+    }
+
+    /// Where the value of the key begins whose opening quote is at `quote`.
+    #[inline(always)]
+    fn value(&self, bytes: &[u8], quote: usize) -> usize {
+        blanks(bytes, self.colon(bytes, quote) + 1)
+    }
 }
 
-/// Lines of which the key alone decides.
+/// What is searched in a line.
+#[derive(Clone, Copy)]
+pub(super) enum Search<'a> {
+    /// The address, where its key alone decides.
+    Key(&'a Key),
+    /// The address and all that is asked for beside it.
+    Fields(&'a Fields, Wanted),
+}
+
+/// Lines, and what decides about them.
 #[derive(Clone, Copy)]
 pub(super) struct Lines<'a> {
     pub(super) exact: Exact<'a>,
     pub(super) framing: &'a Framing,
-    pub(super) key: &'a Key,
+    pub(super) search: Search<'a>,
 }
 
 /// The fast sweep, to be run with a marker.
@@ -122,21 +162,46 @@ impl Lines<'_> {
         if bytes.get(start) != Some(&b'{') {
             return None;
         }
-        let key = self.key(marker, start)?;
-        let field = self.text_of(marker, key)?;
-        let address = read_address(marker, bytes, field.clone())?;
-        let newline = newline(marker, bytes, field.end)?;
+        let (address, newline) = match self.search {
+            Search::Key(key) => self.by_key(marker, key, start)?,
+            Search::Fields(fields, wanted) => self.by_fields(marker, fields, wanted, start)?,
+        };
         let record = self.record(start..newline)?;
         Some(Leapt { record, address, next: newline + 1 })
     }
 
+    /// The address of the record at `start`, by its key alone, and the newline behind.
+    #[inline(always)]
+    fn by_key(&self, marker: impl Marker, key: &Key, start: usize) -> Option<(Address, usize)> {
+        let bytes = self.exact.window.bytes;
+        let field = text_of(marker, bytes, key.value(bytes, self.find(marker, key, start)?))?;
+        let address = read_address(marker, bytes, field.clone())?;
+        Some((address, newline(marker, bytes, field.end)?))
+    }
+
+    /// The same of a record which nothing but its address can find.
+    #[inline(always)]
+    fn by_fields(
+        &self,
+        marker: impl Marker,
+        fields: &Fields,
+        wanted: Wanted,
+        start: usize,
+    ) -> Option<(Address, usize)> {
+        let Exact { window, filter, .. } = self.exact;
+        let reach = start..start.saturating_add(self.framing.record_bytes_max());
+        let (address, end) = fields.rule_out(marker, wanted, window.bytes, reach, filter)?;
+        let newline = blanks(window.bytes, end);
+        (window.bytes.get(newline) == Some(&b'\n')).then_some((address, newline))
+    }
+
     /// Where the key's opening quote stands in the record at `start`.
     #[inline(always)]
-    fn key(&self, marker: impl Marker, start: usize) -> Option<usize> {
+    fn find(&self, marker: impl Marker, key: &Key, start: usize) -> Option<usize> {
         let bytes = self.exact.window.bytes;
-        let mut reader = Reader { inside: 0, escapes: Escapes(0), depth: 1 };
+        let mut reader = Reader::new();
         let mut at = start + 1;
-        let key = loop {
+        let found = loop {
             marker.prefetch(bytes, at + AHEAD_BYTES);
             let last;
             let room = match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -146,56 +211,22 @@ impl Lines<'_> {
                     &last
                 }
             };
-            let block = reader.read(marker, marker.structure(room, self.key.sign));
-            if let Some(key) = self.first_of(&block, at) {
-                reader.is_sound(&block, below(key - at)).then_some(())?;
-                break key;
+            let text = room.first_chunk().expect("a room begins with a block");
+            let block = reader.read(marker, marker.structure(text));
+            let keys = marker.keys(room, key.sign) & block.strings;
+            let is_sound = |own| reader.agrees(&block, own) && block.closing(own, block.depth).is_none();
+            if let Some(found) = key.first_of(bytes, &block, keys, at) {
+                is_sound(below(found - at)).then_some(())?;
+                break found;
             }
-            if !reader.is_sound(&block, !0) || at - start > self.framing.record_bytes_max() {
+            if !is_sound(!0) || at - start > self.framing.record_bytes_max() {
                 return None;
             }
             reader.pass(&block);
             at += BLOCK_BYTES;
         };
-        let is_first = || bytes[start + 1..key].iter().all(|byte| is_blank(*byte));
-        (self.framing.dialect() == Dialect::Json || is_first()).then_some(key)
-    }
-
-    /// The first of a block's strings that is the key at depth 1, if the block is sound up to there.
-    #[inline(always)]
-    fn first_of(&self, block: &Marked, at: usize) -> Option<usize> {
-        let mut keys = block.keys;
-        while keys != 0 {
-            let place = keys.trailing_zeros() as usize;
-            if block.depth_at(place) == 1 && self.is_key(at + place) {
-                return Some(at + place);
-            }
-            keys &= keys - 1;
-        }
-        None
-    }
-
-    /// Whether the string that begins at `quote` is spelled as the key, and a `:` follows.
-    #[inline(always)]
-    fn is_key(&self, quote: usize) -> bool {
-        let bytes = self.exact.window.bytes;
-        let spelling = &*self.key.spelling;
-        let rest = &bytes[quote + 1..];
-        rest.starts_with(spelling) && bytes.get(blanks(bytes, quote + 2 + spelling.len())) == Some(&b':')
-    }
-
-    /// What stands between the quotes of the value of the key at `key`.
-    #[inline(always)]
-    fn text_of(&self, marker: impl Marker, key: usize) -> Option<Range<usize>> {
-        let bytes = self.exact.window.bytes;
-        let colon = blanks(bytes, key + 2 + self.key.spelling.len());
-        let quote = blanks(bytes, colon + 1);
-        (bytes.get(quote) == Some(&b'"')).then_some(())?;
-        let start = quote + 1;
-        match marker.mark(&block(bytes, start)?, b'"').quotes {
-            0 => None,
-            quotes => Some(start..start + quotes.trailing_zeros() as usize),
-        }
+        let is_first = || bytes[start + 1..found].iter().all(|byte| is_blank(*byte));
+        (self.framing.dialect() == Dialect::Json || is_first()).then_some(found)
     }
 
     /// The record of a line: what is left of it without the blanks behind.
@@ -214,124 +245,20 @@ impl Lines<'_> {
     }
 }
 
-/// What is known of a record at the begin of a block.
-struct Reader {
-    /// All ones inside strings, else 0.
-    inside: u64,
-    escapes: Escapes,
-    /// Brackets that are open.
-    depth: u32,
-}
-
-/// A block, as a reader sees it who reads it from its begin.
-struct Marked {
-    newlines: u64,
-    /// Backslashes outside strings.
-    strays: u64,
-    /// Brackets outside strings.
-    opens: u64,
-    closes: u64,
-    /// Strings that may be the key, by their opening quotes.
-    keys: u64,
-    /// Brackets that are open at the begin.
-    depth: u32,
-    inside: u64,
-}
-
-impl Reader {
-    #[inline(always)]
-    fn read(&mut self, marker: impl Marker, structure: Structure) -> Marked {
-        let escaped = self.escapes.follow(structure.backslashes);
-        let quotes = structure.quotes & !escaped;
-        // From each opening quote to right before the closing one.
-        let inside = marker.parity(quotes) ^ self.inside;
-        Marked {
-            newlines: structure.newlines,
-            strays: structure.backslashes & !inside,
-            opens: structure.opens & !inside,
-            closes: structure.closes & !inside,
-            keys: structure.keys & quotes & inside,
-            depth: self.depth,
-            inside,
-        }
-    }
-
-    /// Whether `own` bits of a block, the lowest ones, are read here as `skim` reads them, and leave it searching.
-    #[inline(always)]
-    fn is_sound(&self, block: &Marked, own: u64) -> bool {
-        let opened = (block.opens & own).count_ones();
-        (block.newlines | block.strays) & own == 0
-            && self.depth + opened <= JSON_DEPTH_MAX as u32
-            && block.stays_open(own)
-    }
-
-    /// Goes on behind a block, which is sound.
-    #[inline(always)]
-    fn pass(&mut self, block: &Marked) {
-        self.inside = ((block.inside as i64) >> 63) as u64;
-        self.depth = self.depth + block.opens.count_ones() - block.closes.count_ones();
-    }
-}
-
-impl Marked {
-    /// Brackets that are open before the byte at `place`; what it says of a block that is not sound means nothing.
-    #[inline(always)]
-    fn depth_at(&self, place: usize) -> u32 {
-        let opened = (self.opens & below(place)).count_ones();
-        (self.depth + opened).wrapping_sub((self.closes & below(place)).count_ones())
-    }
-
-    /// Whether the record's first bracket is open all the way.
-    #[inline(always)]
-    fn stays_open(&self, own: u64) -> bool {
-        let mut closes = self.closes & own;
-        if closes.count_ones() < self.depth {
-            return true;
-        }
-        let mut closed = 0;
-        while closes != 0 {
-            closed += 1;
-            let opened = (self.opens & below(closes.trailing_zeros() as usize)).count_ones();
-            if self.depth + opened <= closed {
-                return false;
-            }
-            closes &= closes - 1;
-        }
-        true
-    }
-}
-
-/// Which bytes are escaped, block by block; 1 where a block's first byte is.
-struct Escapes(u64);
-
-impl Escapes {
-    /// The bytes behind odd runs of backslashes, of which none begins with an escaped byte.
-    ///
-    /// Runs are told apart by where they begin: added to a run of backslashes, a bit at its begin is carried behind its
-    /// end, to an odd or an even place (Langdale and Lemire, Parsing gigabytes of JSON per second, 2019).
-    #[inline(always)]
-    fn follow(&mut self, backslashes: u64) -> u64 {
-        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-        if backslashes == 0 {
-            return std::mem::replace(&mut self.0, 0);
-        }
-        let escaping = backslashes & !self.0;
-        let series = ((escaping << 1) | ODD).wrapping_sub(escaping) ^ ODD;
-        let escaped = series ^ (backslashes | self.0);
-        self.0 = (series & backslashes) >> 63;
-        escaped
-    }
-}
-
-/// All bits below one of the 64.
+/// What stands between the quotes of the string at `quote`, if it ends within a block.
 #[inline(always)]
-fn below(place: usize) -> u64 {
-    (1 << place) - 1
+pub(super) fn text_of(marker: impl Marker, bytes: &[u8], quote: usize) -> Option<Range<usize>> {
+    (bytes.get(quote) == Some(&b'"')).then_some(())?;
+    let start = quote + 1;
+    match marker.mark(&block(bytes, start)?, b'"').quotes {
+        0 => None,
+        quotes => Some(start..start + quotes.trailing_zeros() as usize),
+    }
 }
 
 /// The first byte at or after `at` that is no blank of a line; a newline is none.
 #[inline(always)]
-fn blanks(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn blanks(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\r')) {
         at += 1;
     }
@@ -368,19 +295,25 @@ fn newline(marker: impl Marker, bytes: &[u8], mut at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::json::{PATHS_MAX, Places};
     use crate::scan::simd::with_each;
     use crate::scan::{FORMATS, Filter, Head, KeyKinds, Keys, Subject, Window};
 
-    /// Holds odd addresses, and rules out half of the even ones at once.
-    struct Odd;
+    const ADDRESSES: KeyKinds = KeyKinds { addresses: true, names: false, asns: false };
+
+    /// Holds odd addresses, and rules out half of the even ones at once; what ends in `held.nl`; AS7.
+    struct Odd(KeyKinds);
 
     impl Filter for Odd {
         fn kinds(&self) -> KeyKinds {
-            KeyKinds { addresses: true, names: false, asns: false }
+            self.0
         }
 
         fn may_hold(&self, keys: &Keys<'_>) -> bool {
+            let is_held = |name: &str| name.to_ascii_lowercase().trim_end_matches('.').ends_with("held.nl");
             matches!(keys.subject, Some(Subject::Address(address)) if address.bits() % 2 == 1)
+                || keys.stated.iter().chain(&keys.shown).any(|name| is_held(name))
+                || keys.asn.is_some_and(|asn| asn.0 == 7)
         }
 
         fn may_hold_v4(&self, addresses: &[u32]) -> u64 {
@@ -414,27 +347,43 @@ mod tests {
         }
     }
 
-    /// The sweep of all of a text with each marker, and the exact one. Returns how many records were leapt over.
-    fn check_sweep(
-        name: &str,
+    /// What is asked of a format in these tests, and where it looks for it.
+    struct Asked {
+        name: &'static str,
         dialect: Dialect,
-        key: &str,
-        record_bytes_max: usize,
-        window: Window<'_>,
-    ) -> usize {
-        let spec = FORMATS.iter().find(|spec| spec.name == name).unwrap();
+        kinds: KeyKinds,
+        address: Path,
+        names: Vec<Path>,
+        asns: Vec<Path>,
+    }
+
+    /// Addresses alone.
+    fn address_of(name: &'static str, dialect: Dialect) -> Asked {
+        Asked { name, dialect, kinds: ADDRESSES, address: Path::key("ip"), names: vec![], asns: vec![] }
+    }
+
+    /// The sweep of all of a text with each marker, and the exact one. Returns how many records were leapt over.
+    fn check_sweep(asked: &Asked, record_bytes_max: usize, window: Window<'_>) -> usize {
+        let Asked { name, dialect, kinds, address, names, asns } = asked;
+        let spec = FORMATS.iter().find(|spec| spec.name == *name).unwrap();
         let head = Head { bytes: b"{}\n{}\n", at_end: true };
         let options = crate::scan::FormatOptions { record_bytes_max, ..Default::default() };
         let format = (spec.open)(&head, &options).unwrap();
-        let framing = Framing::new(&head, dialect, None, record_bytes_max);
+        let framing = Framing::new(&head, *dialect, None, record_bytes_max);
+        let filter = Odd(*kinds);
         let (mut kept, mut tally) = (Kept::default(), Tally::default());
         let starts = 0..window.bytes.len();
         let frame = |at| framing.frame(window, at);
-        let end = sweep_frames(&*format, frame, window, starts.clone(), &Odd, &mut kept, &mut tally);
+        let end = sweep_frames(&*format, frame, window, starts.clone(), &filter, &mut kept, &mut tally);
         let exact = (end, tally, kept.0);
-        let key = Key::only_of(&Path::key(key)).unwrap();
+        let key = Key::only_of(address);
+        let fields = Fields::of(&Places { address, names, asns }).unwrap();
+        let search = match key.as_ref().filter(|_| *kinds == ADDRESSES) {
+            Some(key) => Search::Key(key),
+            None => Search::Fields(&fields, fields.wanted(*kinds).unwrap()),
+        };
         let lines =
-            Lines { exact: Exact { format: &*format, window, filter: &Odd }, framing: &framing, key: &key };
+            Lines { exact: Exact { format: &*format, window, filter: &filter }, framing: &framing, search };
         for swept in with_each(|| Run(lines)) {
             assert_eq!(swept, exact, "{name}, {}", window.bytes.escape_ascii());
         }
@@ -488,10 +437,14 @@ mod tests {
             "\"words that are long\"",
             "{\"x\":\"some words more that are long, to get beyond a block\",",
         ];
-        let formats = [("zgrab2", Dialect::Json), ("ndjson", Dialect::Json), ("masscan", Dialect::Masscan)];
+        let formats = [
+            address_of("zgrab2", Dialect::Json),
+            address_of("ndjson", Dialect::Json),
+            address_of("masscan", Dialect::Masscan),
+        ];
         let mut leapt = 0;
         for _ in 0..4000 {
-            let (name, dialect) = formats[random.usize(..formats.len())];
+            let asked = &formats[random.usize(..formats.len())];
             let record_bytes_max = [1 << 20, 100, 20][random.usize(..3)];
             let mut text = String::from("\n");
             for _ in 0..random.usize(..150) {
@@ -502,7 +455,7 @@ mod tests {
                 text += pieces[random.usize(..pieces.len())];
             }
             let window = Window { bytes: text.as_bytes(), at_end: random.bool() };
-            leapt += check_sweep(name, dialect, "ip", record_bytes_max, window);
+            leapt += check_sweep(asked, record_bytes_max, window);
         }
         assert!(leapt > 4000, "{leapt} records were leapt over");
     }
@@ -519,34 +472,163 @@ mod tests {
         }
         text += &" ".repeat(BLOCK_BYTES);
         let window = Window { bytes: text.as_bytes(), at_end: true };
-        assert_eq!(check_sweep("zgrab2", Dialect::Json, "ip", 1 << 20, window), 300);
+        assert_eq!(check_sweep(&address_of("zgrab2", Dialect::Json), 1 << 20, window), 300);
+    }
+
+    /// All keys of a format, with its places.
+    fn all_of(name: &'static str, kinds: KeyKinds) -> Asked {
+        let paths = |paths: &[&str]| paths.iter().map(|path| Path::dotted(path)).collect::<Vec<_>>();
+        let (address, names, asns) = match name {
+            "zgrab2" => ("ip", paths(&["domain"]), vec![]),
+            _ => ("ip_str", paths(&["http.host", "ssl.cert.subject.CN"]), paths(&["asn"])),
+        };
+        Asked { name, dialect: Dialect::Json, kinds, address: Path::key(address), names, asns }
+    }
+
+    fn kinds(names: bool, asns: bool) -> KeyKinds {
+        KeyKinds { addresses: true, names, asns }
+    }
+
+    /// Members of records of which many are sound, and what may stand between them.
+    const MEMBERS: &[&str] = &[
+        "\"ip_str\":\"8.8.8.8\"",
+        "\"ip_str\" : \"8.8.4.5\"",
+        "\"ip_str\":\"2001:db8::4\"",
+        "\"ip\":\"8.8.8.8\"",
+        "\"ip_\\u0073tr\":\"8.8.8.9\"",
+        "\"domain\":\"www.other.example\"",
+        "\"domain\":\"www.held.nl\"",
+        "\"domain\":\"\"",
+        "\"domain\":null",
+        "\"domain\":[\"held.nl\"]",
+        "\"domain\":{\"ip\":\"8.8.8.9\"}",
+        "\"domain\":7",
+        "\"asn\":\"AS8\"",
+        "\"asn\":\"AS7\"",
+        "\"asn\":8",
+        "\"asn\" :\t7",
+        "\"asn\":07",
+        "\"asn\":7.0",
+        "\"asn\":nul",
+        "\"asn\":null",
+        "\"asn\":\"\\u0037\"",
+        "\"http\":null",
+        "\"http\":{}",
+        "\"http\":[{\"host\":\"held.nl\"}]",
+        "\"http\":{\"host\":\"held.nl\"}",
+        "\"http\":{\"host\":\"a.HELD.nl.\"}",
+        "\"http\":{\"host\":\"held.nl:443\"}",
+        "\"http\":{\"host\":\"http://held.nl/\"}",
+        "\"http\":{\"host\":\"held.nl.other\"}",
+        "\"http\":{\"host\":\"192.0.2.1\"}",
+        "\"http\":{\"host\":\"h\\u0065ld.nl\"}",
+        "\"http\" : { \"x\":{\"host\":\"held.nl\"}, \"host\" : \"a.b\" }",
+        "\"http\":{\"x\":[[{\"host\":\"held.nl\"}]],\"host\":null}",
+        "\"http\":{\"http\":{\"host\":\"held.nl\"}}",
+        "\"http\":{\"ssl\":{\"cert\":{\"subject\":{\"CN\":\"held.nl\"}}}}",
+        "\"ssl\":{\"cert\":{\"subject\":{\"CN\":\"held.nl\"}}}",
+        "\"ssl\":{\"cert\":{\"subject\":{\"CN\":\"*.held.nl\"}}}",
+        "\"ssl\":{\"cert\":{\"subject\":{\"CN\":\"other.nl\",\"CN\":\"held.nl\"}}}",
+        "\"ssl\":{\"cert\":{\"subject\":{\"O\":\"x\"}},\"cert\":{\"subject\":{\"CN\":\"held.nl\"}}}",
+        "\"ssl\":{\"cert\":{\"issuer\":{\"CN\":\"held.nl\"},\"subject\":{\"CN\":\"x.nl\"}}}",
+        "\"ssl\":{\"CN\":\"held.nl\",\"subject\":{\"CN\":\"held.nl\"}}",
+        "\"host\":\"held.nl\"",
+        "\"CN\":\"held.nl\"",
+        "\"s\":\"\\\",\\\"domain\\\":\\\"held.nl\"",
+        "\"s\":\"}\",\"t\":\"{\"",
+        "\"s\":\"domain\",\"t\":\"held.nl\"",
+        "\"s\":\"domain\":\"held.nl\"",
+        "\"s\":\"\\\\\"",
+        "\"long\":\"words some more that are long, to get beyond a block of sixty-four bytes\"",
+        "\"\":\"\"",
+        "\"domain\"",
+        ":",
+        "\\",
+        "{",
+        "}",
+        "]",
+        "\"",
+        "\r",
+        "\n",
+        "#",
+    ];
+
+    #[test]
+    fn records_with_names_are_swept_as_the_exact_sweep_does() {
+        let seed = fastrand::u64(..);
+        eprintln!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut leapt = [0; 2];
+        for round in 0..6000 {
+            let (is_shodan, is_wild) = (round % 2, random.bool());
+            let kinds = kinds(random.u8(..4) > 0, random.bool());
+            let asked = all_of(["zgrab2", "shodan"][is_shodan], kinds);
+            let key = ["ip", "ip_str"][is_shodan];
+            let mut text = String::from("\n");
+            for _ in 0..random.usize(..12) {
+                let count = random.usize(..6);
+                // The last of the pieces break records.
+                let pieces = &MEMBERS[..MEMBERS.len() - if is_wild && random.bool() { 0 } else { 10 }];
+                let mut members: Vec<String> =
+                    (0..count).map(|_| pieces[random.usize(..pieces.len())].to_owned()).collect();
+                let at = random.usize(..=members.len());
+                members.insert(at, format!("\"{key}\":\"9.9.9.{}\"", random.u8(..)));
+                let between = [",", " , ", ",\r", ""][if is_wild { random.usize(..4) } else { 0 }];
+                let padding = match random.bool() {
+                    true => format!("\"p\":\"{}\",", "p".repeat(random.usize(..130))),
+                    false => String::new(),
+                };
+                let behind = ["\n", "\n", " \r\n", "}\n", " x\n", "{}\n"]
+                    [if is_wild { random.usize(..6) } else { random.usize(..3) }];
+                text += &format!("{{{padding}{}}}{behind}", members.join(between));
+            }
+            let record_bytes_max = [1 << 20, 1 << 20, 250, 60][random.usize(..4)];
+            let window = Window { bytes: text.as_bytes(), at_end: random.bool() };
+            leapt[is_shodan] += check_sweep(&asked, record_bytes_max, window);
+        }
+        assert!(leapt.iter().all(|count| *count > 2000), "{leapt:?} records were leapt over");
     }
 
     #[test]
-    fn escapes_are_followed_as_byte_by_byte() {
-        let check = |blocks: [u64; 2]| {
-            let mut escapes = Escapes(0);
-            let mut is_escaped = false;
-            for backslashes in blocks {
-                let mut told = 0;
-                for place in 0..64 {
-                    told |= u64::from(is_escaped) << place;
-                    is_escaped = !is_escaped && backslashes >> place & 1 == 1;
+    fn a_name_is_found_wherever_it_stands() {
+        let holders: &[(&'static str, &[&str])] = &[
+            ("zgrab2", &["\"ip\":\"9.9.9.8\"", "\"domain\":\"@\""]),
+            ("shodan", &["\"ip_str\":\"9.9.9.8\"", "\"http\":{\"x\":{},\"host\":\"@\"}"]),
+            ("shodan", &["\"ip_str\":\"9.9.9.8\"", "\"ssl\":{\"cert\":{\"subject\":{\"CN\":\"@\"}}}"]),
+            ("shodan", &["\"ip_str\":\"9.9.9.8\"", "\"asn\":\"#\""]),
+        ];
+        for (format, members) in holders {
+            let asked = all_of(format, kinds(true, true));
+            let sweep = |name: &str, asn: &str| {
+                let mut text = String::from("\n");
+                for (length, is_last) in (0..200).flat_map(|length| [(length, false), (length, true)]) {
+                    let mut members = members.to_vec();
+                    members.rotate_left(usize::from(length % 2 == 0));
+                    let padding = format!("\"p\":[{{\"q\":\"{}\"}}]", "\\\"}".repeat(length));
+                    members.insert(if is_last { 2 } else { 0 }, &padding);
+                    text += &format!("{{{}}}\n", members.join(","));
                 }
-                let followed = escapes.follow(backslashes);
-                assert_eq!(followed, told, "{backslashes:#x} of {blocks:x?}");
-            }
+                let text = text.replace('@', name).replace('#', asn) + &" ".repeat(BLOCK_BYTES);
+                check_sweep(&asked, 1 << 20, Window { bytes: text.as_bytes(), at_end: true })
+            };
+            assert_eq!(sweep("held.nl.other.nl", "AS70"), 400, "{members:?}");
+            assert_eq!(sweep("www.held.nl", "AS7"), 0, "{members:?}");
+        }
+    }
+
+    #[test]
+    fn fields_have_few_plain_paths() {
+        let fields = |address: &str, names: &[Path]| {
+            Fields::of(&Places { address: &Path::dotted(address), names, asns: &[] }).is_some()
         };
-        // All runs around the border of two blocks, and around the middle of one.
-        for bits in 0..1 << 16 {
-            check([bits << 56, bits >> 8]);
-            check([bits << 24, bits]);
+        assert!(fields("a.b.c.d.e.f.g.h", &[]));
+        assert!(fields("a.{.", &[]) == fields("", &[]), "an empty key is searched exactly");
+        for path in ["a.b.c.d.e.f.g.h.i", "a\"", "a.\\u0061", "a\n", ""] {
+            assert!(!fields(path, &[]), "{path}");
         }
-        let mut random = fastrand::Rng::with_seed(7);
-        for _ in 0..10_000 {
-            check([random.u64(..) | random.u64(..), random.u64(..)]);
-            check([random.u64(..) & random.u64(..), !0]);
-        }
+        let many = |count| (0..count).map(|i| Path::key(&format!("k{i}"))).collect::<Vec<_>>();
+        assert!(fields("ip", &many(PATHS_MAX - 1)));
+        assert!(!fields("ip", &many(PATHS_MAX)));
     }
 
     #[test]
