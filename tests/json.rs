@@ -1851,6 +1851,38 @@ fn no_decoy_stands_in_for_a_name_wherever_it_stands() {
 }
 
 #[test]
+fn no_decoy_stands_in_for_an_address_in_an_object() {
+    const DECOYS: [&str; 12] = [
+        "",
+        "\"source\":{},",
+        "\"source\":{\"x\":{\"ip\":\"@\"}},",
+        "\"source\":null,",
+        "\"source\":[{\"ip\":\"@\"}],",
+        "\"source\":\"ip\",",
+        "\"source\":{\"ip\":\"@\"},",
+        "\"source\":{\"source\":{\"ip\":\"@\"},\"s\":\"}\",\"ip\":\"@\",\"ip\":\"1.1.1.1\"},",
+        "\"x\":{\"source\":{\"ip\":\"@\"}},",
+        "\"ip\":\"@\",\"source.ip\":\"@\",",
+        "\"x\":[\"source\",{\"ip\":\"@\"}],",
+        "\"s\":\"\\\"source\\\":{\\\"ip\\\":\\\"@\\\"}\",",
+    ];
+    let head = Head { bytes: b"{\"source\":{\"ip\":\"192.0.2.1\"}}\n{}\n", at_end: false };
+    let options =
+        FormatOptions { map: [(Field::Address, "source.ip".to_owned())].into(), ..FormatOptions::default() };
+    let format = (FORMATS.iter().find(|spec| spec.name == "ndjson").unwrap().open)(&head, &options).unwrap();
+    let mut dump = String::new();
+    for (kind, padding) in (0..DECOYS.len()).flat_map(|kind| (0..70).map(move |padding| (kind, padding))) {
+        for (decoy, address) in [("8.8.8.8", "192.0.2.1"), ("192.0.2.1", "8.8.8.8")] {
+            let (text, padding) = (DECOYS[kind].replace('@', decoy), "p".repeat(padding));
+            writeln!(dump, "{{\"p\":\"{padding}\",{text}\"source\" : {{\"ip\":\"{address}\"}}}}").unwrap();
+        }
+    }
+    let window = Window { bytes: dump.as_bytes(), at_end: true };
+    // Of each kind one of the two is found, and none where another value of the path comes first and is no address.
+    assert_eq!(check_fast(&*format, window, 0..dump.len()), (1680, 70 * 7));
+}
+
+#[test]
 fn every_cut_of_a_dump_is_swept_alike() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
