@@ -1,76 +1,27 @@
-//! `held list|show|release|discard`: what waits for a person, and what a person decides.
+//! `held release|discard`: what a person decides, published.
 
-use super::failure::Failure;
-use super::index::id_text;
-use super::output::{note, print_json, print_lines};
-use super::setup::{Setup, now, open_spool, read_time};
+use super::{
+    Content, HeldPlace, Place, Rivals, Selection, SelectionWords, claims_of, each_run, owner_by_id, read_word,
+};
 use crate::alert::{self, Matched, RecipientFacts, Release, Told};
-use crate::config::{Config, Overdue};
+use crate::batch::failure::Failure;
+use crate::batch::index::id_text;
+use crate::batch::output::{note, print_json, print_lines};
+use crate::batch::setup::open_spool;
 use crate::index::{Index, OwnerIx};
 use crate::moment::Moment;
-use crate::net::Asn;
 use crate::pipeline::Claims;
-use crate::policy::{Hold, InOffice, Line, Outcome, Recipients, Rule, Severity, Tlp, choose};
+use crate::policy::{Hold, InOffice, Line, Outcome, Recipients, Rule, Tlp, choose};
 use crate::register::{Constituency, Role, Scope};
 use crate::spool::{
-    Account, Deciding, DecisionFacts, Held, HeldLine, HeldRun, LineFate, NoticeFacts, Recipient,
-    RecipientAccount, RunName, Sender, Spool, Word, find_reference_key,
+    Account, Deciding, DecisionFacts, Held, HeldRun, LineFate, NoticeFacts, Recipient, RecipientAccount,
+    RunName, Sender, Spool,
 };
 use crate::text::show;
 use serde::Serialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::rc::Rc;
 use uuid::Uuid;
-
-/// Where the spool is, and what the doors of held alerts read besides.
-pub struct HeldPlace {
-    /// Configuration and register.
-    pub setup: Setup,
-    /// `--spool`.
-    pub spool: Option<PathBuf>,
-    /// `--run-time`.
-    pub run_time: Option<String>,
-}
-
-/// Which held alerts are meant, as typed. Of each kind that is given one must fit.
-#[derive(Default)]
-pub struct SelectionWords {
-    /// Runs and alert ids, without an option.
-    pub names: Vec<String>,
-    /// `--run`.
-    pub runs: Vec<String>,
-    /// `--feed`.
-    pub feeds: Vec<String>,
-    /// `--reason`.
-    pub reasons: Vec<String>,
-    /// `--owner`.
-    pub owners: Vec<String>,
-    /// `--alert`.
-    pub alerts: Vec<String>,
-    /// `--older-than`, in days.
-    pub older_than_days: Option<u16>,
-    /// `--all`.
-    pub all: bool,
-}
-
-/// By what held alerts are counted together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HeldBy {
-    /// By all of the others.
-    All,
-    /// Why they are held.
-    Reason,
-    /// The feed they came in.
-    Feed,
-    /// Under whom they are held.
-    Owner,
-    /// The run that holds them.
-    Run,
-}
 
 /// What a person decides.
 pub struct DecisionRequest {
@@ -103,398 +54,6 @@ pub enum Goal {
     ReleaseToNext,
     /// They go to nobody.
     Discard,
-}
-
-/// Which held alerts are meant, checked.
-struct Selection {
-    runs: Vec<RunName>,
-    feeds: Vec<String>,
-    reasons: Vec<Hold>,
-    owners: Vec<String>,
-    alerts: Vec<Uuid>,
-    until: Option<Moment>,
-}
-
-impl SelectionWords {
-    fn read(&self, at: Moment) -> Result<Selection, Failure> {
-        let usage = |problem: String| Failure::Usage(problem);
-        let reason = |text: &String| {
-            Hold::ALL.into_iter().find(|hold| hold.as_str() == text).ok_or_else(|| {
-                let all = Hold::ALL.map(Hold::as_str).join(", ");
-                usage(format!("--reason {}: a reason is one of {all}", show(text.as_bytes(), 64)))
-            })
-        };
-        let run = |text: &String| RunName::read(text).map_err(|error| usage(format!("--run: {error}")));
-        let alert = |text: &String| {
-            text.parse().map_err(|_| usage(format!("--alert {}: no alert id", show(text.as_bytes(), 64))))
-        };
-        let mut selection = Selection {
-            runs: self.runs.iter().map(run).collect::<Result<_, _>>()?,
-            feeds: self.feeds.clone(),
-            reasons: self.reasons.iter().map(reason).collect::<Result<_, _>>()?,
-            owners: self.owners.clone(),
-            alerts: self.alerts.iter().map(alert).collect::<Result<_, _>>()?,
-            until: self.older_than_days.and_then(|days| days_before(at, days)),
-        };
-        for name in &self.names {
-            match (name.parse(), RunName::read(name)) {
-                (Ok(alert), _) => selection.alerts.push(alert),
-                (_, Ok(run)) => selection.runs.push(run),
-                _ => {
-                    let shown = show(name.as_bytes(), 64);
-                    return Err(usage(format!(
-                        "{shown} is neither an alert id nor a run (dijkwacht held show)"
-                    )));
-                }
-            }
-        }
-        Ok(selection)
-    }
-
-    fn is_empty(&self) -> bool {
-        let Self { names, runs, feeds, reasons, owners, alerts, older_than_days, all } = self;
-        !all && [names, runs, feeds, reasons, owners, alerts].iter().all(|words| words.is_empty())
-            && older_than_days.is_none()
-    }
-}
-
-fn days_before(at: Moment, days: u16) -> Option<Moment> {
-    Moment::from_unix(at.unix_seconds() - i64::from(days) * DAY_SECONDS, 999_999_999)
-}
-
-const DAY_SECONDS: i64 = 86_400;
-
-impl Selection {
-    fn has_run(&self, run: &RunName) -> bool {
-        (self.runs.is_empty() || self.runs.contains(run))
-            && (self.feeds.is_empty() || self.feeds.iter().any(|feed| feed == run.feed()))
-    }
-
-    fn has(&self, held: &HeldRun, line: &HeldLine) -> bool {
-        let owner = &held.facts(line).owner_id;
-        (self.reasons.is_empty() || line.reason.is_some_and(|reason| self.reasons.contains(&reason)))
-            && (self.owners.is_empty() || self.owners.iter().any(|id| id.eq_ignore_ascii_case(owner)))
-            && (self.alerts.is_empty() || self.alerts.contains(&line.alert_id))
-            && self.until.is_none_or(|until| held.published <= until)
-    }
-}
-
-/// A place that is found: configuration, spool, the moment that counts as now.
-struct Place {
-    config: Config,
-    path: PathBuf,
-    at: Moment,
-}
-
-impl HeldPlace {
-    fn find(&self) -> Result<Place, Failure> {
-        let config = self.setup.read_config()?;
-        let path = self.spool.clone().or_else(|| config.spool.clone()).ok_or_else(|| {
-            Failure::Usage("no spool: give --spool DIR, or [spool] in the configuration".to_owned())
-        })?;
-        let at = match &self.run_time {
-            Some(text) => read_time("--run-time", text)?,
-            None => now(),
-        };
-        Ok(Place { config, path, at })
-    }
-
-    /// The register, where one is named.
-    fn index(&self, config: &Config) -> Result<Option<Index>, Failure> {
-        match self.setup.load_index(config) {
-            Ok(index) => Ok(Some(index)),
-            Err(Failure::Usage(_)) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-}
-
-/// Lines that wait and are counted together.
-#[derive(Serialize)]
-struct Group {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    feed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<RunName>,
-    waiting: u64,
-    overdue: u64,
-    #[serde(serialize_with = "word")]
-    worst: Severity,
-    #[serde(serialize_with = "moment")]
-    since: Moment,
-}
-
-fn word<S: serde::Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(severity.as_str())
-}
-
-fn moment<S: serde::Serializer>(moment: &Moment, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&moment.whole_seconds().id_text())
-}
-
-#[derive(Serialize)]
-struct Listing {
-    waiting: u64,
-    overdue: u64,
-    groups: Vec<Group>,
-}
-
-/// `held list`: counts what waits, the worst and oldest first; 1 if anything is overdue.
-pub fn held_list(
-    place: &HeldPlace,
-    selection: &SelectionWords,
-    by: HeldBy,
-    as_json: bool,
-) -> Result<u8, Failure> {
-    let found = place.find()?;
-    let selection = selection.read(found.at)?;
-    let mut groups = BTreeMap::new();
-    each_run(&found, &selection, |held| {
-        for line in held.waiting().filter(|line| selection.has(&held, line)) {
-            add_to_group(&mut groups, &held, line, by, &found);
-        }
-        Ok(())
-    })?;
-    let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by_key(|group| (group.worst as usize, group.since, Reverse(group.waiting)));
-    let listing = Listing {
-        waiting: groups.iter().map(|group| group.waiting).sum(),
-        overdue: groups.iter().map(|group| group.overdue).sum(),
-        groups,
-    };
-    match as_json {
-        true => print_json(&listing)?,
-        false => print_lines(&list_text(&listing, found.at))?,
-    }
-    Ok(u8::from(listing.overdue > 0))
-}
-
-fn each_run(
-    found: &Place,
-    selection: &Selection,
-    mut take: impl FnMut(HeldRun) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let held = Held::open(&found.path).map_err(Failure::Spool)?;
-    for run in held.waiting().map_err(Failure::Spool)? {
-        if selection.has_run(&run)
-            && let Some(run) = held.read(&run).map_err(Failure::Spool)?
-        {
-            take(run)?;
-        }
-    }
-    Ok(())
-}
-
-type GroupKey = (Option<&'static str>, Option<String>, Option<String>, Option<RunName>);
-
-fn add_to_group(
-    groups: &mut BTreeMap<GroupKey, Group>,
-    held: &HeldRun,
-    line: &HeldLine,
-    by: HeldBy,
-    found: &Place,
-) {
-    let is_by = |one| by == one || by == HeldBy::All;
-    let reason = is_by(HeldBy::Reason).then(|| line.reason.map_or("unknown", Hold::as_str));
-    let feed = is_by(HeldBy::Feed).then(|| held.run().feed().to_owned());
-    let owner_id = is_by(HeldBy::Owner).then(|| held.facts(line).owner_id.clone());
-    let run = is_by(HeldBy::Run).then(|| held.run().clone());
-    let key = (reason, feed.clone(), owner_id.clone(), run.clone());
-    let group = groups.entry(key).or_insert_with(|| Group {
-        reason,
-        feed,
-        owner_id,
-        run,
-        waiting: 0,
-        overdue: 0,
-        worst: line.severity,
-        since: held.published,
-    });
-    group.waiting += 1;
-    group.overdue += u64::from(is_overdue(&found.config.overdue, line, held, found.at));
-    if (line.severity as usize) < group.worst as usize {
-        group.worst = line.severity;
-    }
-    group.since = group.since.min(held.published);
-}
-
-fn is_overdue(overdue: &Overdue, line: &HeldLine, held: &HeldRun, at: Moment) -> bool {
-    let days = i64::from(overdue.days(line.severity));
-    at.unix_seconds() - held.published.unix_seconds() > days * DAY_SECONDS
-}
-
-fn list_text(listing: &Listing, at: Moment) -> Vec<String> {
-    let mut lines: Vec<String> = listing.groups.iter().map(|group| group_text(group, at)).collect();
-    lines.push(match listing.overdue {
-        0 => format!("{} alerts wait for a person", listing.waiting),
-        overdue => format!("{} alerts wait for a person, {overdue} of them for too long", listing.waiting),
-    });
-    lines
-}
-
-fn group_text(group: &Group, at: Moment) -> String {
-    let days = (at.unix_seconds() - group.since.unix_seconds()).max(0) / DAY_SECONDS;
-    let overdue = if group.overdue > 0 { format!(", {} overdue", group.overdue) } else { String::new() };
-    let of = [
-        group.reason.map(str::to_owned),
-        group.feed.clone(),
-        group.owner_id.clone(),
-        group.run.as_ref().map(RunName::to_string),
-    ];
-    let of: Vec<String> = of.into_iter().flatten().collect();
-    format!("{:>7}  {:<9} {days:>4} d  {}{overdue}", group.waiting, group.worst.as_str(), of.join("  "))
-}
-
-/// One alert that waits, as `held show --json` prints it.
-#[derive(Serialize)]
-struct Shown<'h> {
-    run: &'h RunName,
-    alert_id: Uuid,
-    reason: Option<&'static str>,
-    owner_id: &'h str,
-    owner_name: Option<&'h str>,
-    contacts: &'h [String],
-    #[serde(serialize_with = "moment")]
-    since: Moment,
-    overdue: bool,
-    /// Its number in the dump; absent where only a reference stands in the line, and the spool's key does not lead from it.
-    record: Option<u64>,
-    /// Under whom the same finding is held too; a release to one of them decides for all.
-    rivals: Vec<&'h str>,
-    alert: &'h RawValue,
-}
-
-/// `held show`: each alert that waits, whole; 1 if there is none.
-pub fn held_show(place: &HeldPlace, selection: &SelectionWords, as_json: bool) -> Result<u8, Failure> {
-    let found = place.find()?;
-    let selection = selection.read(found.at)?;
-    let key = find_reference_key(&found.path).map_err(Failure::Spool)?;
-    let mut count = 0_u64;
-    each_run(&found, &selection, |held| {
-        let mut file = Content::default();
-        let rivals = Rivals::of(&held);
-        for (at, line) in held.lines.iter().enumerate() {
-            if !line.waits() || !selection.has(&held, line) {
-                continue;
-            }
-            count += 1;
-            let text = file.line(&held, line)?;
-            let alert: &RawValue = serde_json::from_slice(text.trim_ascii_end())
-                .map_err(|error| Failure::Data(format!("{}: {error}", held.run())))?;
-            let facts = held.facts(line);
-            let shown = Shown {
-                run: held.run(),
-                alert_id: line.alert_id,
-                reason: line.reason.map(Hold::as_str),
-                owner_id: &facts.owner_id,
-                owner_name: facts.name.as_deref(),
-                contacts: &facts.contacts,
-                since: held.published,
-                overdue: is_overdue(&found.config.overdue, line, &held, found.at),
-                record: Told::read(&text).and_then(|told| told.record(held.run().as_str(), key.as_ref())),
-                rivals: rivals.of_line(&held, at),
-                alert,
-            };
-            match as_json {
-                true => print_json(&shown)?,
-                false => print_lines(&shown_text(&shown, &text))?,
-            }
-        }
-        Ok(())
-    })?;
-    if count == 0 {
-        note(format_args!("nothing that waits is selected"));
-    }
-    Ok(u8::from(count == 0))
-}
-
-fn shown_text(shown: &Shown<'_>, line: &[u8]) -> Vec<String> {
-    let told = Told::read(line);
-    let value = |key: &str| {
-        let told = told.as_ref()?;
-        told.text(key)
-            .map(|text| show(text.as_bytes(), 256))
-            .or_else(|| told.number(key).map(|n| n.to_string()))
-    };
-    let overdue = if shown.overdue { ", overdue" } else { "" };
-    let contacts = match shown.contacts {
-        [] => "no contact".to_owned(),
-        contacts => contacts.join(", "),
-    };
-    let name = shown.owner_name.map(|name| format!(" ({})", show(name.as_bytes(), 128))).unwrap_or_default();
-    let record = shown.record.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
-    let mut lines = vec![
-        format!(
-            "{}  {}  since {}{overdue}",
-            shown.alert_id,
-            shown.reason.unwrap_or("unknown"),
-            shown.since.whole_seconds()
-        ),
-        format!("  run      {}, record {record}", shown.run),
-        format!("  owner    {}{name}: {}", shown.owner_id, show(contacts.as_bytes(), 512)),
-    ];
-    for (title, keys) in [
-        ("finding ", &["classification.identifier", "severity", "time.source"][..]),
-        (
-            "address ",
-            &["source.ip", "source.network", "source.port", "protocol.transport", "source.fqdn"][..],
-        ),
-        ("matched ", &["extra.match.rule", "extra.match.registration"][..]),
-        ("tlp     ", &["extra.tlp"][..]),
-    ] {
-        let words: Vec<String> = keys.iter().filter_map(|key| value(key)).collect();
-        if !words.is_empty() {
-            lines.push(format!("  {title} {}", words.join(" ")));
-        }
-    }
-    if !shown.rivals.is_empty() {
-        lines.push(format!("  also     {}", shown.rivals.join(", ")));
-    }
-    lines
-}
-
-/// The file that the last line stood in: lines come file by file.
-#[derive(Default)]
-struct Content {
-    file: Option<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Content {
-    fn line(&mut self, held: &HeldRun, line: &HeldLine) -> Result<Vec<u8>, Failure> {
-        if self.file != Some(line.file) {
-            self.bytes = held.content(line.file).map_err(Failure::Spool)?;
-            self.file = Some(line.file);
-        }
-        let changed = || Failure::Data(format!("{}: what is held changed while it was read", held.run()));
-        self.bytes.get(line.place.clone()).map(<[u8]>::to_vec).ok_or_else(changed)
-    }
-}
-
-/// The lines of each finding, by their places.
-struct Rivals<'h>(HashMap<&'h crate::alert::Sighting, Vec<usize>>);
-
-impl<'h> Rivals<'h> {
-    fn of(held: &'h HeldRun) -> Self {
-        let mut lines = HashMap::<_, Vec<usize>>::new();
-        for (at, line) in held.lines.iter().enumerate() {
-            lines.entry(&line.sighting).or_default().push(at);
-        }
-        Self(lines)
-    }
-
-    fn group(&self, held: &HeldRun, at: usize) -> &[usize] {
-        self.0.get(&held.lines[at].sighting).map_or(&[], |lines| lines)
-    }
-
-    fn of_line<'o>(&self, held: &'o HeldRun, at: usize) -> Vec<&'o str> {
-        let others = self.group(held, at).iter().filter(|&&other| other != at && held.lines[other].waits());
-        others.map(|&other| held.facts(&held.lines[other]).owner_id.as_str()).collect()
-    }
 }
 
 /// Who is told of a released line, and how it says so.
@@ -588,9 +147,6 @@ fn open_to_decide(found: &Place) -> Result<Spool, Failure> {
     Ok(spool)
 }
 
-/// Longest reason and name of a person, in characters.
-const WORD_CHARS_MAX: usize = 1_000;
-
 fn check_words(request: &DecisionRequest) -> Result<(), Failure> {
     if request.selection.is_empty() {
         return Err(Failure::Usage(
@@ -600,18 +156,6 @@ fn check_words(request: &DecisionRequest) -> Result<(), Failure> {
         ));
     }
     read_word(&request.because, Some(&request.by)).map(|_| ())
-}
-
-/// A person's reason and name: neither may be empty.
-pub(super) fn read_word(because: &str, by: Option<&str>) -> Result<Word, Failure> {
-    for (option, text) in [("--because", Some(because)), ("--by", by)] {
-        let Some(text) = text else { continue };
-        if text.trim().is_empty() || text.chars().count() > WORD_CHARS_MAX {
-            let problem = format!("{option} says who decides, or why: 1 to {WORD_CHARS_MAX} characters");
-            return Err(Failure::Usage(problem));
-        }
-    }
-    Ok(Word { because: because.trim().to_owned(), by: by.map(|by| by.trim().to_owned()) })
 }
 
 /// Nothing of what is selected waits. That it was decided before is no failure: whoever was interrupted asks again.
@@ -986,33 +530,6 @@ fn several(held: &HeldRun, group: &[usize]) -> String {
         held.lines[group[0]].alert_id,
         owners.join(", ")
     )
-}
-
-/// The registrations that speak about the finding of a line. A line names one host: as the one that the finding is about
-/// only where that is how its recipient was found.
-pub(super) fn claims_of(index: &Index, told: &Told<'_>) -> Claims {
-    let host = told.text("source.fqdn");
-    let (stated, shown) = match told.text("extra.match.key").as_deref() {
-        Some("name") => (host.as_deref(), None),
-        _ => (None, host.as_deref().map(Cow::Borrowed)),
-    };
-    let asn = told.number("source.asn").and_then(|number| u32::try_from(number).ok()).map(Asn);
-    Claims::of(index, told.subject(), stated, shown.as_slice(), asn)
-}
-
-/// The owner of that id, whatever its case.
-pub(super) fn owner_by_id(index: &Index, id: &str) -> Option<OwnerIx> {
-    let wanted = id.to_ascii_lowercase();
-    let (mut low, mut high) = (0, index.counts().owners as u32);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match index.owner(OwnerIx(middle)).id.to_ascii_lowercase().cmp(&wanted) {
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Equal => return Some(OwnerIx(middle)),
-            std::cmp::Ordering::Greater => high = middle,
-        }
-    }
-    None
 }
 
 /// What was decided about one run, for the operator.
