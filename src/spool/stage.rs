@@ -16,7 +16,7 @@ use super::layout::{PRIVATE, PUBLISHED, Spool};
 use super::manifest::{NoticeFacts, Recipient};
 use super::names::{Sender, notice_file};
 use super::publish::StagedRun;
-use super::tally::{Tally, count_lines};
+use super::tally::{READ_BYTES, Tally, count_lines};
 use rayon::prelude::*;
 use rustix::fs::{Gid, Mode};
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Bytes gathered before they are written, hashed and counted: large enough for BLAKE3's widest path and for few system
 /// calls, small enough to stay in the second-level cache.
 const WRITE_BYTES: usize = 128 * 1024;
+/// Lines that are given at once from this many bytes on are written from where they stand.
+const WRITE_BYTES_MIN: usize = 64 * 1024;
 /// Up to this many files are made durable one by one, more by one `syncfs`.
 pub const FSYNC_FILES_MAX: usize = 256;
 /// Notices and held files of one run.
@@ -278,7 +280,8 @@ impl NoticeWriter<'_> {
     /// Appends lines, each with its `\n`. A line may come in pieces.
     #[inline]
     pub fn append(&mut self, lines: &[u8]) -> Result<(), SpoolError> {
-        if self.buffer.len() + lines.len() > WRITE_BYTES {
+        let is_block = self.buffer.is_empty() && lines.len() >= WRITE_BYTES_MIN;
+        if is_block || self.buffer.len() + lines.len() > WRITE_BYTES {
             self.append_block(lines)
         } else {
             self.buffer.extend_from_slice(lines);
@@ -317,7 +320,7 @@ impl NoticeWriter<'_> {
     #[cold]
     fn append_block(&mut self, lines: &[u8]) -> Result<(), SpoolError> {
         self.write_buffer()?;
-        if lines.len() < WRITE_BYTES {
+        if lines.len() < WRITE_BYTES_MIN {
             self.buffer.extend_from_slice(lines);
             return Ok(());
         }
@@ -446,17 +449,20 @@ impl Tree {
         let senders = &self.senders;
         self.facts
             .par_iter()
-            .map(|facts| read_back(&senders[&facts.sender], facts))
+            .map_init(
+                || vec![0; READ_BYTES],
+                |buffer, facts| read_back(&senders[&facts.sender], facts, buffer),
+            )
             .try_reduce(|| 0, |left, right| Ok(left + right))
     }
 }
 
-fn read_back(directory: &Directory, facts: &NoticeFacts) -> Result<u64, SpoolError> {
+fn read_back(directory: &Directory, facts: &NoticeFacts, buffer: &mut [u8]) -> Result<u64, SpoolError> {
     let name = facts.file()?;
     let path = || directory.path().join(&name);
     let torn = |reason: String| SpoolError::Torn { path: path(), reason };
     let file = directory.find_file(&name)?.ok_or_else(|| torn("it is gone".to_owned()))?;
-    let tally = Tally::count(file).map_err(|error| SpoolError::system("read", path(), error))?;
+    let tally = Tally::count(file, buffer).map_err(|error| SpoolError::system("read", path(), error))?;
     if tally == (Tally { lines: facts.lines, bytes: facts.bytes, is_whole: true }) {
         return Ok(tally.lines);
     }

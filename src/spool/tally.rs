@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 /// Bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+pub(super) const READ_BYTES: usize = 256 * 1024;
 
 /// Lines and bytes of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,15 +17,18 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a file to its end.
-    pub(super) fn count(file: File) -> io::Result<Self> {
-        tally(file, |_| {})
+    /// Counts a file to its end, reading it through a buffer of [`READ_BYTES`] that serves the next one too.
+    pub(super) fn count(file: File, buffer: &mut [u8]) -> io::Result<Self> {
+        tally(file, buffer, |_| {})
     }
 
     /// Counts a file to its end and takes its hash.
     pub(super) fn count_and_hash(file: File) -> io::Result<(Self, ContentHash)> {
+        // Most notices are small: a buffer no larger than the file.
+        let file_bytes = usize::try_from(file.metadata()?.len()).unwrap_or(READ_BYTES);
+        let mut buffer = vec![0; file_bytes.saturating_add(1).min(READ_BYTES)];
         let mut hasher = blake3::Hasher::new();
-        let tally = tally(file, |block| {
+        let tally = tally(file, &mut buffer, |block| {
             hasher.update(block);
         })?;
         Ok((tally, hasher.finalize().into()))
@@ -37,13 +40,10 @@ pub(super) fn count_lines(block: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', block).count() as u64
 }
 
-fn tally(mut file: File, mut look: impl FnMut(&[u8])) -> io::Result<Tally> {
-    // Most notices are small: a buffer no larger than the file.
-    let file_bytes = usize::try_from(file.metadata()?.len()).unwrap_or(READ_BYTES);
-    let mut buffer = vec![0; file_bytes.saturating_add(1).min(READ_BYTES)];
+fn tally(mut file: File, buffer: &mut [u8], mut look: impl FnMut(&[u8])) -> io::Result<Tally> {
     let mut tally = Tally { is_whole: true, ..Tally::default() };
     loop {
-        let block = match file.read(&mut buffer) {
+        let block = match file.read(buffer) {
             Ok(0) => return Ok(tally),
             Ok(read) => &buffer[..read],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -70,7 +70,10 @@ mod tests {
                 let mut file = tempfile::tempfile().unwrap();
                 file.write_all(&content).unwrap();
                 file.rewind().unwrap();
+                let counted = Tally::count(file.try_clone().unwrap(), &mut vec![0; READ_BYTES]).unwrap();
+                file.rewind().unwrap();
                 let (tally, hash) = Tally::count_and_hash(file).unwrap();
+                assert_eq!(counted, tally);
                 assert_eq!(tally.lines, content.iter().filter(|&&byte| byte == b'\n').count() as u64);
                 assert_eq!(tally.bytes, bytes as u64);
                 assert_eq!(tally.is_whole, content.last().is_none_or(|&byte| byte == b'\n'));
