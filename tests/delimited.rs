@@ -661,7 +661,7 @@ impl Format for Exact<'_> {
         self.0.keys(record, kinds)
     }
 
-    fn findings<'r>(&self, record: &'r [u8]) -> Findings<'r> {
+    fn findings<'r>(&'r self, record: &'r [u8]) -> Findings<'r> {
         self.0.findings(record)
     }
 

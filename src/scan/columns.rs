@@ -7,7 +7,7 @@
 //! Cells are read without the spaces and tabs around them. A cell is *filled* if anything is left.
 
 use super::authority::{all_names, first_name, literal, stand_in};
-use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, cell, plain_cell};
+use super::delimited::{COLUMNS_MAX, Chain, Dialect, Fields, Places, cell, plain_cell};
 use super::fangs::{refang, refang_cell};
 use super::format::{Names, sweep_frames};
 use super::leap::{Leap, Sweep};
@@ -139,8 +139,7 @@ impl Table {
 
     /// The cells of a whole row. `Err` for another number of columns than the header's, then for what is no text.
     fn row<'r>(&self, record: &'r [u8]) -> Result<Row<'r>, Reject> {
-        let mut fields = Vec::with_capacity(self.names.len() + 1);
-        fields.extend(self.dialect.field_places(record).take(self.names.len() + 1));
+        let fields = self.dialect.split(record, self.names.len() + 1);
         if fields.len() != self.names.len() {
             return Err(Reject::Columns);
         }
@@ -532,18 +531,27 @@ pub(super) fn read_port(text: &[u8]) -> Option<Option<u16>> {
 pub(super) struct Row<'r> {
     text: &'r str,
     /// Where the fields are in it.
-    fields: Vec<Range<usize>>,
+    fields: Places,
 }
 
 impl<'r> Row<'r> {
     /// A filled cell.
     pub(super) fn text(&self, column: Option<usize>) -> Option<Cow<'r, str>> {
         let field = &self.text[self.fields.get(column?)?.clone()];
+        if is_bare(field) {
+            return Some(Cow::Borrowed(field));
+        }
         match plain_cell(field.as_bytes()) {
             Some(place) => Some(Cow::Borrowed(&field[place])).filter(|text| !text.is_empty()),
             None => text_of(cell(field.as_bytes())),
         }
     }
+}
+
+/// Whether a field is its own cell: filled, without quotes or space around it. Nearly all are.
+fn is_bare(field: &str) -> bool {
+    let (Some(first), Some(last)) = (field.as_bytes().first(), field.as_bytes().last()) else { return false };
+    !matches!(first, b' ' | b'\t' | b'"') && !matches!(last, b' ' | b'\t')
 }
 
 /// Text that is not empty. (What is no UTF-8 was rejected before.)
@@ -558,7 +566,7 @@ fn text_of(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
 /// What a format adds to its columns.
 pub(super) trait Rows: Send + Sync {
     /// What a row is: its kind and side, and what the columns alone do not say. `Err` if it is no exposure.
-    fn judge<'r>(&self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip>;
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip>;
 
     /// Columns that it looks at beyond the roles, each with the word for what it is taken for.
     fn listed(&self) -> Vec<(usize, &'static str)> {
@@ -598,7 +606,7 @@ impl<R: Rows> Delimited<R> {
     }
 
     /// The whole record; `Err` as its reject.
-    fn read<'r>(&self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
+    fn read<'r>(&'r self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let (row, roles) = (self.table.row(record)?, &self.roles);
         let subject = match roles.key(&row, roles.address) {
             Some(text) => Some(read_subject(text.as_bytes(), roles.is_endpoint)?),
@@ -641,7 +649,11 @@ impl<R: Rows> Delimited<R> {
     /// Fills in what the columns say and the rows have not said.
     fn fill<'r>(&self, finding: &mut Finding<'r>, row: &Row<'r>) {
         let roles = &self.roles;
-        let keep = |kept: &mut Option<Cow<'r, str>>, column| *kept = row.text(column).or(kept.take());
+        let keep = |kept: &mut Option<Cow<'r, str>>, column: Option<usize>| {
+            if let Some(text) = row.text(column) {
+                *kept = Some(text);
+            }
+        };
         keep(&mut finding.transport, roles.transport);
         keep(&mut finding.application, roles.application);
         keep(&mut finding.severity, roles.severity);
@@ -728,7 +740,7 @@ impl<R: Rows> Format for Delimited<R> {
         })
     }
 
-    fn findings<'r>(&self, record: &'r [u8]) -> Findings<'r> {
+    fn findings<'r>(&'r self, record: &'r [u8]) -> Findings<'r> {
         self.read(record).unwrap_or_else(Findings::Rejected)
     }
 

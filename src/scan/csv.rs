@@ -136,11 +136,11 @@ struct Csv {
 }
 
 impl Rows for Csv {
-    fn judge<'r>(&self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
         let identifier = row
             .text(roles.identifier)
             .filter(|own| !says_nothing(own))
-            .or_else(|| self.identifier.clone().map(Cow::Owned));
+            .or_else(|| self.identifier.as_deref().map(Cow::Borrowed));
         let kind = if identifier.is_some() { Kind::Vulnerable } else { Kind::Exposed };
         if let Some(skip) = kind.skipped_by(self.take) {
             return Err(skip);

@@ -28,7 +28,8 @@
 //! A single [`super::Format::frame`] costs at most `record_bytes_max` plus the way to the first newline.
 
 use super::{Frame, Reject, Window};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -241,12 +242,24 @@ impl Dialect {
         Fields { dialect: *self, record, at: Some(0) }
     }
 
-    /// Where they are.
-    pub(super) fn field_places(&self, record: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    /// Where they are; of more than `max` the first ones. Without a quote every delimiter ends a field.
+    pub(super) fn split(&self, record: &[u8], max: usize) -> Places {
         let mut fields = self.fields(record);
-        std::iter::from_fn(move || fields.next_place())
+        if memchr(QUOTE, record).is_some() {
+            return std::iter::from_fn(move || fields.next_place()).take(max).collect();
+        }
+        let mut places = Places::new();
+        let mut start = 0;
+        for end in memchr_iter(self.delimiter, record).chain([record.len()]).take(max) {
+            places.push(start..end);
+            start = end + 1;
+        }
+        places
     }
 }
+
+/// Where the fields of a record are. Those of most scanners' rows fit without an allocation.
+pub(super) type Places = SmallVec<[Range<usize>; 16]>;
 
 /// The fields of a record as they stand in it, quotes included.
 #[derive(Clone, Debug)]
@@ -355,6 +368,11 @@ mod tests {
                 expected.iter().map(|field| field.as_bytes().to_vec()).collect::<Vec<_>>(),
                 "{record}"
             );
+            for max in 1..expected.len() + 2 {
+                let places = COMMA.split(record.as_bytes(), max).into_iter();
+                let fields = COMMA.fields(record.as_bytes()).take(max);
+                assert!(fields.eq(places.map(|place| &record.as_bytes()[place])), "{record} {max}");
+            }
         };
         check("a,b", &["a", "b"]);
         check("", &[""]);

@@ -477,7 +477,7 @@ pub trait Format: Send + Sync {
     fn keys<'r>(&self, record: &'r [u8], kinds: KeyKinds) -> Result<Keys<'r>, Reject>;
 
     /// The whole record: columns, encoding, json, duplicate-key, then exposure, port, time.
-    fn findings<'r>(&self, record: &'r [u8]) -> Findings<'r>;
+    fn findings<'r>(&'r self, record: &'r [u8]) -> Findings<'r>;
 
     /// A record as it may be written down: it reads the same, and where records hold secrets it holds none of them; empty
     /// where nothing can be read of one that may hold them.

@@ -185,8 +185,8 @@ struct Shadowserver {
 }
 
 impl Rows for Shadowserver {
-    fn judge<'r>(&self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
-        let identifier = self.identifier.clone().map(Cow::Owned);
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
+        let identifier = self.identifier.as_deref().map(Cow::Borrowed);
         let Some(report) = self.report else {
             // Vulnerable, so that it is held for a person whatever the feed takes.
             let finding = Finding::new(0, Kind::Vulnerable, Side::Exposed);

@@ -121,11 +121,11 @@ pub(super) fn is_refusal(classification: &str) -> bool {
 }
 
 impl Rows for Zmap {
-    fn judge<'r>(&self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
         if let Some(skip) = self.skip(row) {
             return Err(skip);
         }
-        let given = || self.identifier.clone().map(Cow::Owned);
+        let given = || self.identifier.as_deref().map(Cow::Borrowed);
         let open = || self.finding.then_some(Cow::Borrowed("open"));
         let identifier = row.text(roles.identifier).or_else(given).or_else(open);
         Ok(Finding { identifier, ..Finding::new(0, Kind::Exposed, Side::Exposed) })
