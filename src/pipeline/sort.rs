@@ -33,6 +33,7 @@ const OWNER_BITS: u32 = 24;
 const OFFSET_BITS: u32 = 48;
 const PART_BITS: u32 = 16;
 const VERDICT_BITS: u32 = 4;
+const ID_BITS: u32 = u64::BITS - VERDICT_BITS;
 
 /// One finding for one owner, as a reference into the dump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -146,11 +147,14 @@ impl Match {
         Self { id: leader.own_leader() << VERDICT_BITS | u64::from(self.verdict()), ..self }
     }
 
-    fn by_id(self) -> (u64, u64, u64, u16) {
-        (self.file(), self.id >> VERDICT_BITS, self.record(), self.part())
+    /// File, id and record as one number, which is compared without a branch; of equal ones the part.
+    fn by_id(self) -> SortKey {
+        let upper = u128::from(self.file()) << (ID_BITS + RECORD_BITS);
+        let (id, record) = (u128::from(self.id >> VERDICT_BITS), u128::from(self.record()));
+        (upper | id << RECORD_BITS | record, self.part())
     }
 
-    fn by_leader(self) -> (u64, u64, u64, u16) {
+    fn by_leader(self) -> SortKey {
         self.by_id()
     }
 }
@@ -248,7 +252,9 @@ impl<F: FnMut() -> io::Result<File>> Sorter<F> {
             let leader = group[0];
             group.iter_mut().for_each(|found| *found = found.led_by(leader));
         }
-        self.matches.par_sort_unstable_by_key(|found| found.by_leader());
+        // Files stand in their order already: each is sorted for itself.
+        let files: Vec<&mut [Match]> = self.matches.chunk_by_mut(|a, b| a.file() == b.file()).collect();
+        files.into_par_iter().for_each(|file| file.par_sort_unstable_by_key(|found| found.by_leader()));
         let matches = self.matches.len() as u64;
         Sorted { matches, source: SortedSource::Memory(self.matches.into_iter()) }
     }
@@ -296,7 +302,7 @@ impl Iterator for Sorted {
 /// Bytes read ahead of each run while merging.
 const RUN_BUFFER_BYTES: usize = 256 * 1024;
 
-type SortKey = (u64, u64, u64, u16);
+type SortKey = (u128, u16);
 
 /// Merges sorted runs.
 struct Merge {
