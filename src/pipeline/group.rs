@@ -50,7 +50,8 @@ impl Group {
     }
 
     fn add(&mut self, found: Match, work: Work<'_>) -> Result<(), RunError> {
-        let record = work.copy(found)?;
+        let mut record = Vec::new();
+        work.copy(found, &mut record)?;
         let again = work.decide_again(found, &record)?;
         let ids = work.ids(found, &again);
         let tlp = work.notice_tlp(&again);
