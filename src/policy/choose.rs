@@ -203,7 +203,28 @@ pub(super) fn choose_without<O: Owners>(
     without: &[OwnerIx],
     owners: &O,
 ) -> Outcome {
-    choose_on(rungs(evidence, day, without, owners), evidence, day, without.to_vec(), owners).outcome
+    match evidence {
+        Evidence { address: [only], stated: [], shown: [], asn: [], .. } if without.is_empty() => {
+            choose_only(only, day, owners)
+        }
+        _ => {
+            choose_on(rungs(evidence, day, without, owners), evidence, day, without.to_vec(), owners).outcome
+        }
+    }
+}
+
+/// The same where one registration holds the address and nothing else is registered, as nearly always: without a rival it is told on
+/// the first rung that asks it.
+fn choose_only<O: Owners>(claim: &Claim, day: Day, owners: &O) -> Outcome {
+    let rung = RUNGS.iter().find(|rung| rung.list == List::Address && rung.takes(claim));
+    let told = rung.filter(|_| is_valid(claim, day)).and_then(|rung| {
+        entry_told(std::iter::once(claim), owners.organisation(claim.owner), rung.rule, owners)
+    });
+    match told {
+        None => Outcome::Nobody,
+        Some(Told::Entry(line)) => Outcome::Winner(line),
+        Some(Told::Nobody(line)) => Outcome::NoContact(line),
+    }
 }
 
 /// Likewise among the owners of the network alone.

@@ -98,6 +98,9 @@ impl Case<'_> {
     /// One line for each organisation with a valid registration of a part of the prefix that has no line in `outer` and is not in
     /// `without`, by rank.
     fn lines_inside<O: Owners>(&self, outer: &[Line], without: &[OwnerIx], owners: &O) -> Vec<Line> {
+        if self.inside.is_empty() {
+            return Vec::new();
+        }
         let (then, now) = self.days();
         let outer: Vec<OwnerIx> = outer.iter().map(|line| owners.organisation(line.claim.owner)).collect();
         let mut others: Vec<(OwnerIx, &Claim)> = (self.inside.iter())
