@@ -115,40 +115,47 @@ impl Moment {
 
     /// For ids: `2026-11-22T01:02:03.5Z`, fraction without trailing zeros.
     pub fn id_text(self) -> String {
-        let mut text = self.seconds_text();
+        text_of(|out| self.push_id_text(out))
+    }
+
+    /// Appends [`Moment::id_text`].
+    pub fn push_id_text(self, out: &mut Vec<u8>) {
+        self.push_seconds(out);
         if self.nanos > 0 {
-            push_fraction(&mut text, self.nanos, 9);
-            text.truncate(text.trim_end_matches('0').len());
+            let fraction: [u8; 9] = digits(self.nanos);
+            let zeros = fraction.iter().rev().take_while(|digit| **digit == b'0').count();
+            out.push(b'.');
+            out.extend_from_slice(&fraction[..fraction.len() - zeros]);
         }
-        text.push('Z');
-        text
+        out.push(b'Z');
     }
 
     /// As IntelMQ prints it: `2026-11-22T01:02:03+00:00`, six digits if there is a fraction.
     ///
     /// Python knows no nanoseconds: digits beyond the sixth are cut off, and what is then zero is no fraction.
     pub fn intelmq_text(self) -> String {
-        let mut text = self.seconds_text();
+        text_of(|out| self.push_intelmq_text(out))
+    }
+
+    /// Appends [`Moment::intelmq_text`].
+    pub fn push_intelmq_text(self, out: &mut Vec<u8>) {
+        self.push_seconds(out);
         let micros = self.nanos / 1_000;
         if micros > 0 {
-            push_fraction(&mut text, micros, 6);
+            out.push(b'.');
+            out.extend_from_slice(&digits::<6>(micros));
         }
-        text.push_str("+00:00");
-        text
+        out.extend_from_slice(b"+00:00");
     }
 
     /// `2026-11-22T01:02:03`
-    fn seconds_text(self) -> String {
-        let mut text = String::with_capacity("2026-11-22T01:02:03.000000000+00:00".len());
-        self.day().push_text(&mut text);
+    fn push_seconds(self, out: &mut Vec<u8>) {
+        self.day().push_text(out);
         let second = self.seconds.rem_euclid(DAY_SECONDS) as u32;
-        text.push('T');
-        push_digits(&mut text, second / 3600, 2);
-        text.push(':');
-        push_digits(&mut text, second / 60 % 60, 2);
-        text.push(':');
-        push_digits(&mut text, second % 60, 2);
-        text
+        let [h1, h2] = digits(second / 3600);
+        let [m1, m2] = digits(second / 60 % 60);
+        let [s1, s2] = digits(second % 60);
+        out.extend_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2]);
     }
 }
 
@@ -159,17 +166,24 @@ impl fmt::Display for Moment {
     }
 }
 
-fn push_fraction(text: &mut String, value: u32, digits: u32) {
-    text.push('.');
-    push_digits(text, value, digits);
+/// Bytes of the longest time.
+const TEXT_BYTES: usize = "2026-11-22T01:02:03.000000000+00:00".len();
+
+/// What is appended, as a text.
+fn text_of(push: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut text = Vec::with_capacity(TEXT_BYTES);
+    push(&mut text);
+    String::from_utf8(text).expect("digits and what stands between them are ASCII")
 }
 
-/// Exactly `digits` digits, with leading zeros.
-fn push_digits(text: &mut String, value: u32, digits: u32) {
-    for place in (0..digits).rev() {
-        let digit = value / 10u32.pow(place) % 10;
-        text.push(char::from(b'0' + digit as u8));
+/// The last `DIGITS` digits, with leading zeros.
+fn digits<const DIGITS: usize>(mut value: u32) -> [u8; DIGITS] {
+    let mut text = [b'0'; DIGITS];
+    for place in text.iter_mut().rev() {
+        *place += (value % 10) as u8;
+        value /= 10;
     }
+    text
 }
 
 /// Reads one time field strictly; `style` replaces the default reading.
@@ -447,21 +461,18 @@ impl Day {
         EPOCH.checked_add(since).expect("a Day lies in years 1..=9999")
     }
 
-    fn push_text(self, text: &mut String) {
+    fn push_text(self, out: &mut Vec<u8>) {
         let date = self.date();
-        push_digits(text, date.year() as u32, 4);
-        text.push('-');
-        push_digits(text, date.month() as u32, 2);
-        text.push('-');
-        push_digits(text, date.day() as u32, 2);
+        let [y1, y2, y3, y4] = digits(date.year() as u32);
+        let [m1, m2] = digits(date.month() as u32);
+        let [d1, d2] = digits(date.day() as u32);
+        out.extend_from_slice(&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]);
     }
 }
 
 impl fmt::Display for Day {
     /// `2026-11-22`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity("2026-11-22".len());
-        self.push_text(&mut text);
-        f.pad(&text)
+        f.pad(&text_of(|out| self.push_text(out)))
     }
 }

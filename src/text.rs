@@ -106,6 +106,12 @@ static STEPS: [Step; 256] = {
 
 /// Whether a value says nothing: IntelMQ drops these without a word, under any key.
 pub fn says_nothing(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return true };
+    // Nearly always: no space around it.
+    if first.is_ascii_graphic() && last.is_ascii_graphic() {
+        return matches!(bytes, b"-" | b"N/A");
+    }
     matches!(value.trim_matches(is_space), "" | "-" | "N/A")
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
-use dijkwacht::text::{host_name, push_json, show};
+use dijkwacht::text::{host_name, is_space, push_json, says_nothing, show};
 
 fn json(text: &str) -> String {
     let mut out = Vec::new();
@@ -186,4 +186,18 @@ fn a_host_name_is_its_own_host_name() {
         );
     }
     assert!(hosts > 1_000, "only {hosts} of 200,000 texts had a host");
+}
+
+#[test]
+fn a_value_says_nothing_if_nothing_is_left_of_it_without_the_space_around() {
+    let parts = ["", " ", "-", "N/A", "a", "n/a", "\t", "\u{1c}", "\u{a0}", "\u{3000}", "\u{e9}", "\u{7f}"];
+    for first in parts {
+        for second in parts {
+            for third in parts {
+                let value = format!("{first}{second}{third}");
+                let expected = ["", "-", "N/A"].contains(&value.trim_matches(is_space));
+                assert_eq!(says_nothing(&value), expected, "{value:?}");
+            }
+        }
+    }
 }

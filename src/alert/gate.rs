@@ -39,6 +39,7 @@ pub(super) static EVENT_DESCRIPTION_TEXT: Key = key!("event_description.text", s
 pub(super) static EVENT_DESCRIPTION_URL: Key = key!("event_description.url", url);
 
 /// Appends `,"key":"value"`, with the key that the gate lets it have; nothing if the value says nothing.
+#[inline]
 pub(super) fn put(out: &mut Vec<u8>, key: &Key, value: &str) {
     if says_nothing(value) {
         return;
@@ -50,12 +51,29 @@ pub(super) fn put(out: &mut Vec<u8>, key: &Key, value: &str) {
 }
 
 /// Appends a key that takes any text: one of ours. `key` comes with comma, quotes and colon.
+#[inline]
 pub(super) fn put_extra(out: &mut Vec<u8>, key: &'static str, value: &str) {
     if !says_nothing(value) {
         put_string(out, key, value);
     }
 }
 
+/// As [`put_extra`] of one of our own words, in which nothing is to be escaped; an empty one is absent.
+#[inline]
+pub(super) fn put_word(out: &mut Vec<u8>, key: &'static str, word: &'static str) {
+    debug_assert!(
+        word.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')),
+        "{word}"
+    );
+    if !word.is_empty() {
+        out.extend_from_slice(key.as_bytes());
+        out.push(b'"');
+        out.extend_from_slice(word.as_bytes());
+        out.push(b'"');
+    }
+}
+
+#[inline]
 fn put_string(out: &mut Vec<u8>, key: &'static str, value: &str) {
     out.extend_from_slice(key.as_bytes());
     out.push(b'"');

@@ -11,13 +11,15 @@
 //! `--observed`. Nothing of the policy enters: an id outlives a changed label, severity or name.
 
 use super::line::Context;
-use crate::net::{Address, Family};
+use crate::index::Registered;
+use crate::net::{Address, Family, Prefix};
 use crate::scan::{Finding, Subject};
 use crate::text::host_name;
+use sha1::{Digest, Sha1};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::net::IpAddr;
-use uuid::{Uuid, uuid};
+use uuid::{Builder, Uuid, uuid};
 
 /// Namespace of findings.
 const FINDINGS: Uuid = uuid!("30a938c5-1778-5d94-b0f3-d3cf74a7998e");
@@ -40,15 +42,15 @@ const TEXT_BYTES: usize = 256;
 pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str) -> Ids {
     let mut text = Vec::with_capacity(TEXT_BYTES);
     push_finding(&mut text, finding);
-    let finding_id = Uuid::new_v5(&FINDINGS, &text);
+    let finding_id = uuid_v5(&FINDINGS, &text);
     text.clear();
     push_alert(&mut text, context, finding, finding_id, owner_id);
-    Ids { finding: finding_id, alert: Uuid::new_v5(&ALERTS, &text) }
+    Ids { finding: finding_id, alert: uuid_v5(&ALERTS, &text) }
 }
 
 /// The id of the alert of a finding for an owner; `time` as ids have it: with `Z`, or the text of `--observed`, or empty.
 pub(super) fn alert_id(feed: &str, finding_id: Uuid, time: &str, owner_id: &str) -> Uuid {
-    Uuid::new_v5(&ALERTS, format!("{feed}|{}|{time}|{owner_id}", finding_id.hyphenated()).as_bytes())
+    uuid_v5(&ALERTS, format!("{feed}|{}|{time}|{owner_id}", finding_id.hyphenated()).as_bytes())
 }
 
 /// A hash of what the alert's id is made of, without making it: equal where the ids of two findings of one run are, for
@@ -57,7 +59,7 @@ pub fn id_hash(context: &Context, finding: &Finding<'_>, owner: u32) -> u64 {
     let mut text = Vec::with_capacity(TEXT_BYTES);
     match finding.subject {
         Some(Subject::Address(address)) => text.extend_from_slice(&address.bits().to_le_bytes()),
-        Some(Subject::Prefix(prefix)) => push_display(&mut text, prefix),
+        Some(Subject::Prefix(prefix)) => push_prefix(&mut text, prefix),
         None => {}
     }
     text.push(b'|');
@@ -72,10 +74,20 @@ pub fn id_hash(context: &Context, finding: &Finding<'_>, owner: u32) -> u64 {
     hasher.finish()
 }
 
+/// A UUID of version 5, as RFC 9562 makes it.
+///
+/// The processor's own SHA-1 instructions, where it has them, take a third of the time of `Uuid::new_v5`, and two of these are a tenth
+/// of what an alert costs.
+fn uuid_v5(namespace: &Uuid, text: &[u8]) -> Uuid {
+    let hash = Sha1::new().chain_update(namespace).chain_update(text).finalize();
+    let first = std::array::from_fn(|at| hash[at]);
+    Builder::from_sha1_bytes(first).into_uuid()
+}
+
 fn push_finding(out: &mut Vec<u8>, finding: &Finding<'_>) {
     match finding.subject {
         Some(Subject::Address(address)) => push_address(out, address),
-        Some(Subject::Prefix(prefix)) => push_display(out, prefix),
+        Some(Subject::Prefix(prefix)) => push_prefix(out, prefix),
         None => {}
     }
     out.push(b'|');
@@ -109,7 +121,7 @@ fn push_alert(out: &mut Vec<u8>, context: &Context, finding: &Finding<'_>, findi
 
 fn push_time(out: &mut Vec<u8>, context: &Context, finding: &Finding<'_>) {
     match finding.time {
-        Some(time) => out.extend_from_slice(time.id_text().as_bytes()),
+        Some(time) => time.push_id_text(out),
         None => out.extend_from_slice(context.observed_text().as_bytes()),
     }
 }
@@ -131,26 +143,44 @@ pub(super) fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
 pub(super) fn push_address(out: &mut Vec<u8>, address: Address) {
     let IpAddr::V4(ip) = address.ip() else { return push_display(out, address) };
     let [first, rest @ ..] = ip.octets();
-    push_number(out, first.into());
+    push_octet(out, first);
     for octet in rest {
         out.push(b'.');
-        push_number(out, octet.into());
+        push_octet(out, octet);
     }
 }
 
-/// In decimal.
-pub(super) fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+fn push_octet(out: &mut Vec<u8>, octet: u8) {
+    let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+    match octet {
+        0..=9 => out.push(ones),
+        10..=99 => out.extend_from_slice(&[tens, ones]),
+        100..=255 => out.extend_from_slice(&[hundreds, tens, ones]),
     }
-    out.extend_from_slice(&digits[start..]);
+}
+
+/// As it displays, likewise.
+pub(super) fn push_prefix(out: &mut Vec<u8>, prefix: Prefix) {
+    push_address(out, prefix.first());
+    out.push(b'/');
+    push_number(out, prefix.length().into());
+}
+
+/// As it displays, likewise.
+pub(super) fn push_registered(out: &mut Vec<u8>, registered: Registered<'_>) {
+    let Registered::Range(range) = registered else { return push_display(out, registered) };
+    match range.prefix() {
+        Some(prefix) => push_prefix(out, prefix),
+        None => push_display(out, range),
+    }
+}
+
+/// In decimal. Digit by digit: to copy bytes that were written just now is to wait for them.
+pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
+    if number >= 10 {
+        push_number(out, number / 10);
+    }
+    out.push(b'0' + (number % 10) as u8);
 }
 
 pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
@@ -162,7 +192,7 @@ mod tests {
     use super::super::RunFacts;
     use super::*;
     use crate::moment::{Moment, TimeText, read_time};
-    use crate::net::Prefix;
+    use crate::net::{Prefix, Range};
     use crate::scan::{Kind, Side};
     use std::borrow::Cow;
 
@@ -227,10 +257,31 @@ mod tests {
             push_address(&mut out, address);
             assert_eq!(out, address.to_string().as_bytes());
         }
+        for octet in 0..=255 {
+            let mut out = Vec::new();
+            push_octet(&mut out, octet);
+            assert_eq!(out, octet.to_string().as_bytes());
+        }
+        for text in
+            ["0.0.0.0/0", "192.0.2.1/32", "::/0", "2001:db8::/32", "192.0.2.0 - 192.0.2.99", "::1 - ::9"]
+        {
+            let range = Range::read(text.as_bytes()).unwrap();
+            let mut out = Vec::new();
+            push_registered(&mut out, Registered::Range(range));
+            assert_eq!(out, text.as_bytes());
+        }
         for number in numbers {
             let mut out = Vec::new();
             push_number(&mut out, number);
             assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn uuids_are_those_of_another_implementation() {
+        let text: Vec<u8> = (0..=255).collect();
+        for end in 0..text.len() {
+            assert_eq!(uuid_v5(&ALERTS, &text[..end]), Uuid::new_v5(&ALERTS, &text[..end]));
         }
     }
 

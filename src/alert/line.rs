@@ -1,7 +1,7 @@
 //! One alert as one line of JSON.
 
-use super::gate::{self, Key, put, put_extra};
-use super::id::{Ids, push_address, push_display, push_number, push_uuid};
+use super::gate::{self, Key, put, put_extra, put_word};
+use super::id::{Ids, push_address, push_display, push_number, push_prefix, push_registered, push_uuid};
 use super::reference::ReferenceKey;
 use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
@@ -83,8 +83,12 @@ pub struct Context {
     observed_pair: Vec<u8>,
     /// `time.observation`
     observation_pair: Vec<u8>,
+    /// `classification.taxonomy` and `classification.type` of what nothing else is said of.
+    classification_pairs: Vec<u8>,
     /// `extra.match.index`
     index_pair: Vec<u8>,
+    /// `extra.run`
+    run_pair: Vec<u8>,
     run: String,
     protection: SourceProtection,
     reference_key: Option<ReferenceKey>,
@@ -103,12 +107,16 @@ impl Context {
         put(&mut feed_pairs, &gate::FEED_PROVIDER, facts.provider.unwrap_or_default());
         let mut observed_pair = Vec::new();
         if let Some((moment, _)) = facts.observed {
-            put_extra(&mut observed_pair, TIME_SOURCE, &moment.intelmq_text());
+            put_time(&mut observed_pair, TIME_SOURCE, moment);
         }
         let mut observation_pair = Vec::new();
-        put_extra(&mut observation_pair, TIME_OBSERVATION, &facts.run_time.whole_seconds().intelmq_text());
+        put_time(&mut observation_pair, TIME_OBSERVATION, facts.run_time.whole_seconds());
         let mut index_pair = Vec::new();
         put_index(&mut index_pair, facts.index_id);
+        let mut run_pair = Vec::new();
+        put_extra(&mut run_pair, ",\"extra.run\":", facts.run);
+        let mut classification_pairs = Vec::new();
+        put_type(&mut classification_pairs, facts.classification.unwrap_or(CLASSIFICATION_DEFAULT));
         Self {
             feed: facts.feed.to_owned(),
             observed_text: facts.observed.map_or_else(String::new, |(_, text)| text.to_owned()),
@@ -123,7 +131,9 @@ impl Context {
             feed_pairs,
             observed_pair,
             observation_pair,
+            classification_pairs,
             index_pair,
+            run_pair,
             run: facts.run.to_owned(),
             protection: SourceProtection::default(),
             reference_key: None,
@@ -166,6 +176,11 @@ impl Context {
     pub fn classification<'f>(&'f self, finding: &Finding<'_>, entry: Option<&'f Entry>) -> &'f str {
         let known = entry.and_then(|entry| entry.classification.as_deref());
         self.classification.as_deref().or(known).or(finding.classification).unwrap_or(CLASSIFICATION_DEFAULT)
+    }
+
+    /// The RSIT type of [`Context::classification_pairs`].
+    fn classification_usual(&self) -> &str {
+        self.classification.as_deref().unwrap_or(CLASSIFICATION_DEFAULT)
     }
 
     /// What may be told of it: what only what is taken out leads to is not.
@@ -374,7 +389,7 @@ fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
         out.extend_from_slice(&context.feed_pairs);
     }
     match finding.time {
-        Some(time) => put_extra(out, TIME_SOURCE, &time.intelmq_text()),
+        Some(time) => put_time(out, TIME_SOURCE, time),
         None => out.extend_from_slice(&context.observed_pair),
     }
     out.extend_from_slice(&context.observation_pair);
@@ -416,7 +431,7 @@ pub(super) fn put_network(out: &mut Vec<u8>, subject: Option<Subject>, line: &Li
     };
     if let Some(network) = network {
         out.extend_from_slice(b",\"source.network\":\"");
-        push_display(out, network);
+        push_prefix(out, network);
         out.push(b'"');
     }
 }
@@ -456,9 +471,10 @@ fn is_address(text: &str) -> bool {
 fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let finding = alert.finding;
     let classification = context.classification(finding, alert.entry);
-    let taxonomy = gate::taxonomy(&classification.to_ascii_lowercase()).unwrap_or_default();
-    put_extra(out, ",\"classification.taxonomy\":", taxonomy);
-    put(out, &gate::CLASSIFICATION_TYPE, classification);
+    match classification == context.classification_usual() {
+        true => out.extend_from_slice(&context.classification_pairs),
+        false => put_type(out, classification),
+    }
     put(out, &gate::CLASSIFICATION_IDENTIFIER, text(&finding.identifier));
     put(out, &gate::SEVERITY, context.severity_text(finding, alert.entry));
     out.extend_from_slice(&alert.recipient.constituency_pair);
@@ -472,6 +488,13 @@ fn put_classification(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
         put(out, &gate::PRODUCT_VULNERABILITIES, &join(cves, ';'));
     }
     put_description(out, context, alert);
+}
+
+/// RSIT type and its taxonomy.
+fn put_type(out: &mut Vec<u8>, classification: &str) {
+    let taxonomy = gate::taxonomy(&lower(classification)).unwrap_or_default();
+    put_word(out, ",\"classification.taxonomy\":", taxonomy);
+    put(out, &gate::CLASSIFICATION_TYPE, classification);
 }
 
 /// What the reader is told: the record's own words, else those of its report, else what is known of such trouble.
@@ -499,7 +522,7 @@ fn first<'t>(own: &'t str, other: Option<&'t str>) -> &'t str {
 fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     let (finding, line) = (alert.finding, alert.line);
     let tlp = label(context, alert);
-    put_extra(out, ",\"tlp\":", tlp.as_tlp1());
+    put_word(out, ",\"tlp\":", tlp.as_tlp1());
     out.extend_from_slice(b",\"extra.alert_id\":\"");
     push_uuid(out, alert.ids.alert);
     out.extend_from_slice(b"\",\"extra.finding_id\":\"");
@@ -508,7 +531,7 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     out.extend_from_slice(&alert.recipient.owner_pairs);
     put_extra(out, ",\"extra.for.owner\":", alert.member.unwrap_or_default());
     put_match(out, line, alert.registered);
-    put_extra(out, ",\"extra.ground\":", alert.ground.as_str());
+    put_word(out, ",\"extra.ground\":", alert.ground.as_str());
     put_extra(out, ",\"extra.assessment\":", alert.assessment.unwrap_or_default());
     put_background(out, alert.background);
     out.extend_from_slice(&context.index_pair);
@@ -519,9 +542,9 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
         let tags = own.chain(merged.iter().map(|tag| Cow::Borrowed(tag.as_str())));
         put_extra(out, ",\"extra.tag\":", &join(tags, ';'));
     }
-    put_extra(out, ",\"extra.tlp\":", tlp.as_str());
+    put_word(out, ",\"extra.tlp\":", tlp.as_str());
     if let Some(hold) = alert.hold {
-        put_extra(out, ",\"extra.held.reason\":", hold.as_str());
+        put_word(out, ",\"extra.held.reason\":", hold.as_str());
     }
 }
 
@@ -539,7 +562,7 @@ fn is_label_unknown(context: &Context, alert: &Alert<'_>) -> bool {
 /// Run and record, or what stands for them.
 fn put_run(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     if !context.protection.hides_run(label(context, alert), is_label_unknown(context, alert)) {
-        put_extra(out, ",\"extra.run\":", &context.run);
+        out.extend_from_slice(&context.run_pair);
         put_number(out, ",\"extra.record\":", alert.record);
         return;
     }
@@ -552,11 +575,11 @@ fn put_run(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
 
 /// By which registration the recipient was found.
 pub(super) fn put_match(out: &mut Vec<u8>, line: &Line, registered: Registered<'_>) {
-    put_extra(out, ",\"extra.match.key\":", line.claim.key.word());
-    put_extra(out, ",\"extra.match.rule\":", line.rule.as_str());
-    put_extra(out, ",\"extra.match.role\":", line.claim.role.as_str());
+    put_word(out, ",\"extra.match.key\":", line.claim.key.word());
+    put_word(out, ",\"extra.match.rule\":", line.rule.as_str());
+    put_word(out, ",\"extra.match.role\":", line.claim.role.as_str());
     out.extend_from_slice(b",\"extra.match.registration\":\"");
-    push_display(out, registered);
+    push_registered(out, registered);
     out.push(b'"');
 }
 
@@ -575,9 +598,9 @@ fn put_background(out: &mut Vec<u8>, background: Background<'_>) {
         let shown = format!("{range} {netname}");
         put_extra(out, ",\"extra.assignment\":", &shorten(shown.trim_end()));
     }
-    put_extra(out, ",\"extra.shared\":", background.shared.map_or("", SharedKind::as_str));
+    put_word(out, ",\"extra.shared\":", background.shared.map_or("", SharedKind::as_str));
     if background.scope == Scope::Located {
-        put_extra(out, ",\"extra.scope\":", background.scope.as_str());
+        put_word(out, ",\"extra.scope\":", background.scope.as_str());
     }
 }
 
@@ -585,6 +608,22 @@ fn text<'t>(value: &'t Option<Cow<'_, str>>) -> &'t str {
     value.as_deref().unwrap_or_default()
 }
 
+/// In lower case, as far as it is ASCII.
+fn lower(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(text.to_ascii_lowercase()),
+        false => Cow::Borrowed(text),
+    }
+}
+
+fn put_time(out: &mut Vec<u8>, key: &'static str, time: Moment) {
+    out.extend_from_slice(key.as_bytes());
+    out.push(b'"');
+    time.push_intelmq_text(out);
+    out.push(b'"');
+}
+
+#[inline]
 fn put_number(out: &mut Vec<u8>, key: &'static str, number: u64) {
     out.extend_from_slice(key.as_bytes());
     push_number(out, number);
