@@ -311,7 +311,8 @@ impl<J: Judge> Drive<'_, J> {
             (let_go, at) = (at, end);
             (self.options.progress)(at as u64);
         }
-        mapped.let_go(let_go..bytes.len());
+        // All once more: what the system keeps in large pieces stays as long as a part of it is in use.
+        mapped.let_go(0..bytes.len());
         Ok(bytes.len() as u64)
     }
 
