@@ -1,7 +1,7 @@
 //! `match`: dumps in, one notice per recipient out.
 
 use super::failure::{Failure, Wanted, is_broken_pipe, run_code};
-use super::held::{owner_by_id, read_word};
+use super::held::read_word;
 use super::metrics_file::MetricsFile;
 use super::output::{AlertOutput, ProgressLine, note, print_json, print_lines};
 use super::setup::{self, ReadingWords, Setup, facts_of, open_spool, read_time, run_time};
@@ -247,7 +247,7 @@ fn correcting<'a>(
     }
     let owner = |id: &String| {
         let unknown = || Failure::Usage(format!("--owner {}: not in the register", show(id.as_bytes(), 64)));
-        owner_by_id(index, id).ok_or_else(unknown)
+        index.owner_of_id(id).ok_or_else(unknown)
     };
     let owners = request.owners.iter().map(owner).collect::<Result<_, _>>()?;
     let word = read_word(because, request.by.as_deref())?;

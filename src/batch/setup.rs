@@ -322,13 +322,13 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
     let config = Config::read(path).map_err(Failure::Config)?;
     check_groups(&config.groups).map_err(Failure::Spool)?;
     let mut said = vec![format!("{}: correct", path.display())];
-    let mut built = None;
+    let mut known: Option<Index> = None;
     if !config.sources.is_empty() {
         let (register, report) = read_register(&config.sources, false, false)?;
         super::lint::tell(&lint(&register, now().day()));
         let (owners, registrations) = (register.owners.len(), register.registrations.len());
         said.push(format!("register: {} rows, {owners} owners, {registrations} registrations", report.rows));
-        built = Some(Index::build(&register).map_err(Failure::Build)?);
+        known = Some(Index::build(&register).map_err(Failure::Build)?);
     }
     match &config.index {
         Some(index) if index.exists() => {
@@ -338,12 +338,13 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
                 opened.counts().registrations,
                 super::index::id_text(&opened)
             ));
-            if built.is_some_and(|built| built.id() != opened.id()) {
+            if known.as_ref().is_some_and(|built| built.id() != opened.id()) {
                 said.push(format!(
                     "index: it is not what the sources give now (dijkwacht index build -o {} SOURCE…)",
                     index.display()
                 ));
             }
+            known = Some(opened);
         }
         Some(index) => said.push(format!(
             "index: {} is not there yet (dijkwacht index build -o {} SOURCE…)",
@@ -351,6 +352,14 @@ pub fn check_config(named: Option<&Path>) -> Result<u8, Failure> {
             index.display()
         )),
         None => {}
+    }
+    for owner in config.rulebook.exceptions.iter().filter_map(|exception| exception.owner.as_deref()) {
+        if known.as_ref().is_some_and(|known| known.owner_of_id(owner).is_none()) {
+            let owner = show(owner.as_bytes(), 64);
+            said.push(format!(
+                "exception: owner {owner} is not in the register: nothing is kept back from it"
+            ));
+        }
     }
     if let Some(spool) = &config.spool {
         let is_there = check_writable(spool).map_err(Failure::Spool)?;

@@ -365,6 +365,20 @@ fn an_exception_says_why_by_whom_and_until_when_and_names_something() {
     let done = work.run("check-config --config dijkwacht.toml");
     done.check(0, &[]);
     assert!(done.out.contains("exception: owner school: ended, on 2020-12-31 (x; y)"), "{}", done.out);
+    assert!(!done.out.contains("not in the register"), "no register is named: {}", done.out);
+    work.write("register.csv", "owner_id,network,role\nisp,192.31.196.0/24,network\n");
+    let exception = |owner: &str| {
+        format!(
+            "[register]\nsources = [\"register.csv\"]\n[[exceptions]]\nowner = \"{owner}\"\nreason = \"x\"\nby = \"y\"\n\
+             until = 2099-12-31\n"
+        )
+    };
+    for (owner, is_known) in [("school", false), ("ISP", true)] {
+        work.write("dijkwacht.toml", &exception(owner));
+        let done = work.run("check-config --config dijkwacht.toml");
+        done.check(0, &[]);
+        assert_eq!(done.out.contains("is not in the register"), !is_known, "{}", done.out);
+    }
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! `held release|discard`: what a person decides, published.
 
-use super::{
-    Content, HeldPlace, Place, Rivals, Selection, SelectionWords, claims_of, each_run, owner_by_id, read_word,
-};
+use super::{Content, HeldPlace, Place, Rivals, Selection, SelectionWords, claims_of, each_run, read_word};
 use crate::alert::{self, Matched, RecipientFacts, Release, Told};
 use crate::batch::failure::Failure;
 use crate::batch::index::id_text;
@@ -367,7 +365,7 @@ impl Desk<'_> {
     /// The owner that a line is held under, as the register knows it now, else as it was known then.
     fn target_of(&mut self, held: &HeldRun, at: usize) -> Result<Rc<Target>, Failure> {
         let facts = held.facts(&held.lines[at]);
-        if let Some(owner) = self.index.and_then(|index| owner_by_id(index, &facts.owner_id)) {
+        if let Some(owner) = self.index.and_then(|index| index.owner_of_id(&facts.owner_id)) {
             return self.target(owner);
         }
         let key = (None, facts.owner_id.clone());
@@ -433,7 +431,7 @@ impl Desk<'_> {
                 "--to {shown}: it is no claimant, and no register is named to know it by (give --index FILE)"
             )));
         };
-        let Some(owner) = owner_by_id(index, owner_id) else {
+        let Some(owner) = index.owner_of_id(owner_id) else {
             return Err(Failure::Usage(format!("--to {shown}: neither a claimant nor in the register")));
         };
         let mut own = self.claims(index, held, at)?;
@@ -452,7 +450,7 @@ impl Desk<'_> {
         };
         let organisations: Vec<OwnerIx> = group
             .iter()
-            .filter_map(|&line| owner_by_id(index, &held.facts(&held.lines[line]).owner_id))
+            .filter_map(|&line| index.owner_of_id(&held.facts(&held.lines[line]).owner_id))
             .map(|owner| index.organisation(owner))
             .collect();
         let mut claims = self.claims(index, held, at)?;
@@ -495,7 +493,7 @@ impl Desk<'_> {
         let entry = account.recipients.entry(owner_id.clone()).or_insert_with(|| RecipientAccount {
             sector: self
                 .index
-                .and_then(|index| index.owner(owner_by_id(index, owner_id)?).sector)
+                .and_then(|index| index.owner(index.owner_of_id(owner_id)?).sector)
                 .map(str::to_owned),
             constituency: told.text("constituency").map(|word| word.into_owned()),
             ..RecipientAccount::default()

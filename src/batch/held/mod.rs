@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::setup::{Setup, now, read_time};
 use crate::alert::Told;
 use crate::config::{Config, Overdue};
-use crate::index::{Index, OwnerIx};
+use crate::index::Index;
 use crate::moment::Moment;
 use crate::net::Asn;
 use crate::pipeline::Claims;
@@ -251,19 +251,4 @@ pub(super) fn claims_of(index: &Index, told: &Told<'_>) -> Claims {
     };
     let asn = told.number("source.asn").and_then(|number| u32::try_from(number).ok()).map(Asn);
     Claims::of(index, told.subject(), stated, shown.as_slice(), asn)
-}
-
-/// The owner of that id, whatever its case.
-pub(super) fn owner_by_id(index: &Index, id: &str) -> Option<OwnerIx> {
-    let wanted = id.to_ascii_lowercase();
-    let (mut low, mut high) = (0, index.counts().owners as u32);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match index.owner(OwnerIx(middle)).id.to_ascii_lowercase().cmp(&wanted) {
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Equal => return Some(OwnerIx(middle)),
-            std::cmp::Ordering::Greater => high = middle,
-        }
-    }
-    None
 }
