@@ -121,7 +121,13 @@ fn a_lost_quote_costs_one_row_and_an_open_one_none_but_its_own() {
     work.write("config.toml", "[limits]\nrecord_bytes_max = 60\n");
     let text = "ip,port,note\n192.0.2.1,1,\"lost\n192.0.2.2,2,\n192.0.2.3,3,\n192.0.2.4,4,\n192.0.2.5,5,\"open\n192.0.2.6,6,";
     work.write("dump.csv", text);
-    for way in ["", "--chunk-bytes 1", "--io read --chunk-bytes 1", "--io read --chunk-bytes 5"] {
+    for way in [
+        "",
+        "--chunk-bytes 1",
+        "--io read --chunk-bytes 1",
+        "--io mmap-once --chunk-bytes 1",
+        "--io read --chunk-bytes 5",
+    ] {
         let dump = work.dump(&format!("--config config.toml --identifier x --dry-run {way} dump.csv"));
         let first: Vec<_> = dump["rejected_first"].as_array().unwrap().iter().map(place).collect();
         let offset = |of: &str| text.find(of).unwrap() as u64;

@@ -150,7 +150,7 @@ fn equal_alerts_are_one_line_with_everything_that_they_say() {
 192.0.2.33,80,tcp,,open-rdp,CVE-2026-0005,y
 192.0.2.33,80,tcp,,open-rdp,,
 ";
-    for way in ["", "--chunk-bytes 1", "--io read --chunk-bytes 16"] {
+    for way in ["", "--chunk-bytes 1", "--io read --chunk-bytes 16", "--io mmap-once --chunk-bytes 16"] {
         let work = Work::new();
         work.write("dump.csv", format!("{HEADER}{rows}"));
         let dump = work.dump(&format!("--feed night --spool spool {way} dump.csv"));

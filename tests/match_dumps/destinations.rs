@@ -148,7 +148,7 @@ fn an_output_holds_the_alerts_by_owner_and_record_and_nothing_is_remembered() {
     let work = work();
     let expected = spooled(&work);
     assert_eq!(expected.len(), 5);
-    for way in ["", "--chunk-bytes 1", "--io read"] {
+    for way in ["", "--chunk-bytes 1", "--io read", "--io mmap-once --chunk-bytes 64"] {
         let done = work.matched(&format!("{WORDS} --json {way} --output out.jsonl dump.csv"));
         let dump = &done.summary()["dumps"][0];
         assert_eq!((&dump["state"], &dump["run"]), (&"published".into(), &run_of(ROWS).into()));

@@ -144,11 +144,12 @@ fn check(format: &str, content: &[u8], ways: &[&str]) {
     }
 }
 
-const WAYS: [&str; 13] = [
+const WAYS: [&str; 14] = [
     "--threads 1 dump",
     "--threads 2 --chunk-bytes 1024 dump",
     "--threads 7 --chunk-bytes 7 dump",
     "--threads 2 --chunk-bytes 1 dump",
+    "--threads 2 --io mmap-once --chunk-bytes 1024 dump",
     "--chunk-bytes 65536 dump",
     "dump.gz",
     "--threads 2 --chunk-bytes 7 dump.gz",
