@@ -4,8 +4,10 @@
 //! address first (ZGrab2) or last (Shodan). 5 % of addresses are IPv6, none in the ZMap dump.
 #![allow(dead_code, reason = "each bench uses its own part of it")]
 
+pub(crate) mod dutch;
+
 use dijkwacht::index::Index;
-use dijkwacht::net::{Address, Prefix};
+use dijkwacht::net::{Address, Family, Prefix};
 use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
 use std::fmt::Write as _;
@@ -17,6 +19,11 @@ const HEAD_SHADOWSERVER: &str = "\"timestamp\",\"severity\",\"ip\",\"protocol\",
 /// What web servers answer, with escapes.
 const HTML: &str =
     r#"<html>\r\n<head><title>400 \"Bad\" Request</title></head>\r\n<body bgcolor=\"white\">\r\n"#;
+
+/// Writes to a string, which cannot fail.
+macro_rules! add {
+    ($text:expr, $($what:tt)*) => { write!($text, $($what)*).expect("a string takes all") };
+}
 
 /// A shape of dump.
 #[derive(Clone, Copy)]
@@ -45,9 +52,14 @@ impl Shape {
             true => Address::v6(0x2a00 << 112 | u128::from(rng.u64(..)) << 48),
             false => Address::v4(rng.u32(1 << 24..224 << 24)),
         };
+        self.add_of(text, rng, address);
+        address
+    }
+
+    /// Appends a record of an address, and its line end.
+    pub(crate) fn add_of(&self, text: &mut String, rng: &mut Rng, address: Address) {
         (self.write)(text, rng, address);
         text.push('\n');
-        address
     }
 }
 
@@ -87,6 +99,28 @@ pub(crate) fn prefixes(rng: &mut Rng, count: u32) -> Vec<Prefix> {
     (0..count).filter_map(prefix).collect()
 }
 
+/// A register of prefixes as CSV; every other one is its user's, the rest a network's.
+pub(crate) fn register_text(prefixes: &[Prefix], owners: u32) -> String {
+    let mut text = "owner_id,role,network,contact\n".to_owned();
+    for (number, prefix) in (0u32..).zip(prefixes) {
+        let (owner, role) = (number % owners, ["user", "network"][number as usize % 2]);
+        add!(text, "owner-{owner},{role},{prefix},abuse@owner-{owner}.example\n");
+    }
+    text
+}
+
+/// IPv4 addresses that an index holds, each of the prefixes as likely as another.
+pub(crate) fn held_address(prefixes: &[Prefix], index: &Index, rng: &mut Rng) -> Address {
+    loop {
+        let range = rng.choice(prefixes).expect("there are prefixes").range();
+        let address =
+            Address::from_bits(range.family(), range.first().bits() + (rng.u128(..) & range.size_less_one()));
+        if address.family() == Family::V4 && index.holds(address) {
+            return address;
+        }
+    }
+}
+
 /// A register of one owner.
 pub(crate) fn register(prefixes: &[Prefix]) -> Register {
     let owner = Owner {
@@ -117,11 +151,6 @@ pub(crate) fn register(prefixes: &[Prefix]) -> Register {
     };
     let registrations = prefixes.iter().map(registration).collect();
     Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()], ..Register::default() }
-}
-
-/// Writes to a string, which cannot fail.
-macro_rules! add {
-    ($text:expr, $($what:tt)*) => { write!($text, $($what)*).expect("a string takes all") };
 }
 
 fn zmap(text: &mut String, rng: &mut Rng, address: Address) {
