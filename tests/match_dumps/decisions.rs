@@ -374,7 +374,7 @@ fn an_exception_says_why_by_whom_and_until_when_and_names_something() {
         )
     };
     for (owner, is_known) in [("school", false), ("ISP", true)] {
-        work.write("dijkwacht.toml", &exception(owner));
+        work.write("dijkwacht.toml", exception(owner));
         let done = work.run("check-config --config dijkwacht.toml");
         done.check(0, &[]);
         assert_eq!(done.out.contains("is not in the register"), !is_known, "{}", done.out);
