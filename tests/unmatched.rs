@@ -40,7 +40,7 @@ const REGISTER: &str = "\
 owner_id,role,network,contact,valid_until
 isp,network,91.193.0.0/17,abuse@isp.example,
 isp,network,2a02:101::/32,abuse@isp.example,
-old,user,91.192.1.0/24,cert@old.example,2026-01-01
+old,user,91.192.1.0/25,cert@old.example,2026-01-01
 ";
 
 fn bits(address: IpAddr) -> u128 {
@@ -78,6 +78,8 @@ fn addresses(seed: u64) -> Vec<IpAddr> {
     for _ in 0..300 {
         addresses.push(IpAddr::V4(rng.u32(..).into()));
         addresses.push(IpAddr::V4((0x5bc1_9000 | rng.u32(..256)).into()));
+        // Half of this /24 is a registration that has ended.
+        addresses.push(IpAddr::V4((0x5bc0_0100 | rng.u32(..256)).into()));
     }
     rng.shuffle(&mut addresses);
     addresses

@@ -79,7 +79,7 @@ pub trait Judge: Sync {
         None
     }
     /// A record that nothing is registered for, perhaps of the space that is watched. It is tallied already.
-    fn missed(&self, _batch: &mut Self::Batch, _subject: Subject) {}
+    fn missed(&self, _batch: &mut Self::Batch, _number: u64, _subject: Subject) {}
     /// Takes a chunk, in the order of the dump.
     fn accept(&mut self, chunk: Accepted<'_, Self::Batch>) -> Result<(), Self::Error>;
 }
@@ -288,8 +288,8 @@ impl<J: Judge> Sink for ChunkSink<'_, J> {
         self.expected.push(address);
     }
 
-    fn missed(&mut self, subject: Subject) {
-        self.judge.missed(&mut self.batch, subject);
+    fn missed(&mut self, number: u64, subject: Subject) {
+        self.judge.missed(&mut self.batch, number, subject);
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Batch {
     books: Books,
     rejected_first: Vec<(u64, usize, Reject)>,
     changes: Changes,
-    /// What is Dutch and nobody's, if it is listed.
-    dutch: Vec<Subject>,
+    /// What is Dutch and nobody's, if it is listed, with the numbers of its records; in no order.
+    dutch: Vec<(u64, Subject)>,
 }
 
 /// The one judge of a run: its shared half decides, its other half keeps the books.
@@ -81,14 +81,14 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         self.dutch.clone()
     }
 
-    fn missed(&self, batch: &mut Batch, subject: Subject) {
+    fn missed(&self, batch: &mut Batch, number: u64, subject: Subject) {
         let Some(dutch) = &self.dutch else { return };
         if !dutch.holds(self.decider.index, subject.range()) {
             return;
         }
         *batch.books.unmatched_dutch.get_or_insert(0) += 1;
         if self.residual.is_some() {
-            batch.dutch.push(subject);
+            batch.dutch.push((number, subject));
         }
     }
 
@@ -141,7 +141,7 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         match found + left_out {
             0 => {
                 batch.miss(subject);
-                subject.into_iter().for_each(|subject| self.missed(batch, subject));
+                subject.into_iter().for_each(|subject| self.missed(batch, number, subject));
             }
             _ => batch.books.matched += 1,
         }
@@ -153,7 +153,7 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
     }
 
     fn accept(&mut self, chunk: Accepted<'_, Batch>) -> Result<(), RunError> {
-        let Accepted { records_before, tally, batch, window, dump_offset } = chunk;
+        let Accepted { records_before, tally, mut batch, window, dump_offset } = chunk;
         if records_before + tally.records >= RECORDS_MAX {
             return Err(RunError::Limit { what: "records", max: RECORDS_MAX });
         }
@@ -176,7 +176,8 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         self.books += &batch.books;
         add(&mut self.changes, batch.changes);
         if let Some(residual) = &mut self.residual {
-            batch.dutch.iter().for_each(|subject| residual.add(self.decider.index, *subject));
+            batch.dutch.sort_by_key(|(number, _)| *number);
+            batch.dutch.iter().for_each(|(_, subject)| residual.add(self.decider.index, *subject));
         }
         let base = match &mut self.spill {
             Some(spill) => spill.append(&batch.spill)?,

@@ -386,8 +386,8 @@ pub trait Sink {
     fn candidate(&mut self, number: u64, start: usize, record: &[u8]);
     /// The address of the candidate that comes next, where it is found by one: what judging it reads may be asked for ahead.
     fn expect(&mut self, _address: Address) {}
-    /// A record that the filter ruled out, and marks. It is tallied already.
-    fn missed(&mut self, _subject: Subject) {}
+    /// A record that the filter ruled out, and marks; `number` as of a candidate. It is tallied already. Such records come in no order.
+    fn missed(&mut self, _number: u64, _subject: Subject) {}
 }
 
 /// What a sweep counted itself. Records handed to the sink are in `records` only.
@@ -509,9 +509,9 @@ pub trait Format: Send + Sync {
 }
 
 /// Tells the sink of a record that was ruled out, if the filter marks it.
-pub(super) fn tell_missed(subject: Option<Subject>, filter: &dyn Filter, sink: &mut dyn Sink) {
+pub(super) fn tell_missed(number: u64, subject: Option<Subject>, filter: &dyn Filter, sink: &mut dyn Sink) {
     if let Some(subject) = subject.filter(|&subject| filter.marks(subject)) {
-        sink.missed(subject);
+        sink.missed(number, subject);
     }
 }
 
@@ -540,7 +540,7 @@ pub(super) fn sweep_frames<F: Format + ?Sized>(
                     }
                     Ok(keys) => {
                         tally.miss(keys.subject);
-                        tell_missed(keys.subject, filter, sink);
+                        tell_missed(number, keys.subject, filter, sink);
                     }
                     Err(reason) => tally.reject(number, start, reason),
                 }

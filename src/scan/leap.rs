@@ -448,14 +448,14 @@ impl Queue {
             held |= deposit(exact.filter.may_hold_v6(v6), self.is_v6);
         }
         tally.records += self.count as u64;
-        self.miss(all & !held, exact, sink, tally);
+        self.miss(all & !held, first, exact, sink, tally);
         for place in ones(held) {
             self.judge(place, first + place as u64, exact, sink, tally);
         }
         (self.is_v6, self.count) = (0, 0);
     }
 
-    fn miss(&self, missed: u64, exact: Exact<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
+    fn miss(&self, missed: u64, first: u64, exact: Exact<'_>, sink: &mut dyn Sink, tally: &mut Tally) {
         let maybe = self.v4[..self.count].iter().enumerate();
         let maybe = maybe.fold(0, |bits, (place, &v4)| bits | u64::from(may_be_special(v4)) << place);
         tally.unmatched += u64::from(missed.count_ones());
@@ -464,9 +464,12 @@ impl Queue {
             tally.unmatched_special += u64::from(is_special);
         }
         let marked = exact.filter.marks_v4(&self.v4[..self.count]) & missed & !self.is_v6;
-        ones(marked).for_each(|place| sink.missed(Subject::Address(Address::v4(self.v4[place]))));
+        for place in ones(marked) {
+            sink.missed(first + place as u64, Subject::Address(Address::v4(self.v4[place])));
+        }
         for place in ones(missed & self.is_v6) {
-            tell_missed(Some(Subject::Address(self.address(place))), exact.filter, sink);
+            let subject = Some(Subject::Address(self.address(place)));
+            tell_missed(first + place as u64, subject, exact.filter, sink);
         }
     }
 
@@ -484,7 +487,7 @@ impl Queue {
             }
             false => {
                 tally.miss(subject);
-                tell_missed(subject, exact.filter, sink);
+                tell_missed(number, subject, exact.filter, sink);
             }
         }
     }
