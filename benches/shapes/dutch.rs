@@ -1,8 +1,10 @@
 //! A register shaped like the Dutch one: allocations with the lengths of the Dutch list of 2026-02-01, 1.3 % of the public IPv4 space, and
-//! customers inside them. However many it has, they hold the same space.
+//! customers inside them. However many of these there are, they hold the same space; below 5,617 registrations the smallest allocations are
+//! missing.
 
+use super::{owner, registration};
 use dijkwacht::net::{Address, Prefix, Range};
-use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
+use dijkwacht::register::{Register, Role};
 use fastrand::Rng;
 use std::collections::HashSet;
 
@@ -77,20 +79,7 @@ fn allocations6(rng: &mut Rng) -> Vec<Prefix> {
 pub(crate) fn register(registrations: usize, v6: bool) -> Register {
     let mut rng = Rng::with_seed(20_260_201);
     let allocations = if v6 { allocations6(&mut rng) } else { allocations4(&mut rng) };
-    let owners = (0..OWNERS).map(|number| Owner {
-        id: OwnerId::new(&format!("owner-{number}")).expect("a valid id"),
-        name: None,
-        kvk: None,
-        ripe_org: None,
-        constituency: None,
-        ground: None,
-        sector: None,
-        contacts: vec![format!("abuse@owner-{number}.example")],
-        links: vec![],
-        organisation: number,
-        source: 0,
-        line: number,
-    });
+    let owners = (0..OWNERS).map(|number| owner(format!("owner-{number}"), number));
     let mut rows: Vec<(Range, Role)> =
         allocations.iter().map(|prefix| (prefix.range(), Role::Network)).collect();
     rows.truncate(registrations);
@@ -121,18 +110,8 @@ pub(crate) fn register(registrations: usize, v6: bool) -> Register {
             rows.push((Range::new(ends.0, ends.1).expect("first is not after last"), Role::User));
         }
     }
-    let registrations = rows.into_iter().zip(0..).map(|((range, role), line)| Registration {
-        owner: rng.u32(..OWNERS),
-        key: Key::Range(range),
-        role,
-        verified: None,
-        valid_from: None,
-        valid_until: None,
-        is_role_stated: true,
-        scope: Scope::Stated,
-        source: 0,
-        line,
-    });
+    let registrations = (rows.into_iter().zip(0..))
+        .map(|((range, role), line)| registration(range, rng.u32(..OWNERS), role, line));
     Register {
         registrations: registrations.collect(),
         owners: owners.collect(),

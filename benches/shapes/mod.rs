@@ -7,7 +7,7 @@
 pub(crate) mod dutch;
 
 use dijkwacht::index::Index;
-use dijkwacht::net::{Address, Family, Prefix};
+use dijkwacht::net::{Address, Family, Prefix, Range};
 use dijkwacht::register::{Key, Owner, OwnerId, Register, Registration, Role, Scope};
 use fastrand::Rng;
 use std::fmt::Write as _;
@@ -123,34 +123,48 @@ pub(crate) fn held_address(prefixes: &[Prefix], index: &Index, rng: &mut Rng) ->
 
 /// A register of one owner.
 pub(crate) fn register(prefixes: &[Prefix]) -> Register {
-    let owner = Owner {
-        id: OwnerId::new("owner").expect("a valid id"),
+    let registrations =
+        prefixes.iter().map(|prefix| registration(prefix.range(), 0, Role::User, 0)).collect();
+    Register {
+        registrations,
+        owners: vec![owner("owner".to_owned(), 0)],
+        sources: vec!["bench.csv".into()],
+        ..Register::default()
+    }
+}
+
+/// An owner of whom no more is known than how it is reached.
+pub(crate) fn owner(id: String, number: u32) -> Owner {
+    Owner {
+        id: OwnerId::new(&id).expect("a valid id"),
         name: None,
         kvk: None,
         ripe_org: None,
         constituency: None,
         ground: None,
         sector: None,
-        contacts: vec!["abuse@owner.example".to_owned()],
+        contacts: vec![format!("abuse@{id}.example")],
         links: vec![],
-        organisation: 0,
+        organisation: number,
         source: 0,
-        line: 0,
-    };
-    let registration = |prefix: &Prefix| Registration {
-        owner: 0,
-        key: Key::Range(prefix.range()),
-        role: Role::User,
+        line: number,
+    }
+}
+
+/// A registration without an end.
+pub(crate) fn registration(range: Range, owner: u32, role: Role, line: u32) -> Registration {
+    Registration {
+        owner,
+        key: Key::Range(range),
+        role,
         verified: None,
         valid_from: None,
         valid_until: None,
         is_role_stated: true,
         scope: Scope::Stated,
         source: 0,
-        line: 0,
-    };
-    let registrations = prefixes.iter().map(registration).collect();
-    Register { registrations, owners: vec![owner], sources: vec!["bench.csv".into()], ..Register::default() }
+        line,
+    }
 }
 
 fn zmap(text: &mut String, rng: &mut Rng, address: Address) {

@@ -317,14 +317,12 @@ impl Origin {
         if stamp.bytes > options.decompressed_bytes_max {
             return Err(self.too_large(options.decompressed_bytes_max));
         }
+        let is_once = options.io == Io::MmapOnce || stamp.bytes > CACHED_BYTES_MAX;
         match Mapped::new(&self.file, stamp.bytes) {
-            Ok(mapped) if options.io == Io::MmapOnce || stamp.bytes > CACHED_BYTES_MAX => Ok(Some(
-                mapped.once(
-                    self.file
-                        .try_clone()
-                        .map_err(|error| SourceError::Io { dump: self.name.clone(), error })?,
-                ),
-            )),
+            Ok(mapped) if is_once => {
+                let failed = |error| SourceError::Io { dump: self.name.clone(), error };
+                Ok(Some(mapped.once(self.file.try_clone().map_err(failed)?)))
+            }
             Ok(mapped) => Ok(Some(mapped)),
             // Too many maps, or a file system that cannot: the dump is read instead.
             Err(_) => Ok(None),
