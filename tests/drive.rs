@@ -152,6 +152,7 @@ impl Dump<'_> {
             record_bytes_max: self.record_bytes_max,
             hash_prefix: Some(OBSERVED),
             keeps_all_rejects: true,
+            pool: None,
             cancelled,
             progress: &|_| {},
         };
@@ -575,6 +576,8 @@ fn run_while(
         recipients: false,
         residual: false,
         rejects: None,
+        pool: None,
+        turn: None,
     };
     let spool = Spool::open(&work.directory.path().join("spool"), &SpoolOptions::default()).unwrap();
     let report = dijkwacht::pipeline::run(job, Destination::Spool(&spool));

@@ -310,7 +310,7 @@ struct Work<'a> {
     input: &'a Input,
     name: &'a str,
     feed: Option<&'a str>,
-    feeds: &'a dyn Fn(&str) -> FeedFacts,
+    feeds: &'a (dyn Fn(&str) -> FeedFacts + Sync),
     observed: Option<(&'a str, Moment)>,
     desk: &'a Desk<'a>,
     decompressed_bytes_max: u64,
@@ -344,6 +344,8 @@ impl<'a> Work<'a> {
             recipients: false,
             residual: false,
             rejects: None,
+            pool: None,
+            turn: None,
         }
     }
 }
@@ -354,7 +356,7 @@ impl<'a> Desk<'a> {
         input: &'a Input,
         name: &'a str,
         feed: Option<&'a str>,
-        feeds: &'a dyn Fn(&str) -> FeedFacts,
+        feeds: &'a (dyn Fn(&str) -> FeedFacts + Sync),
         observed: Option<(&'a str, Moment)>,
         config: &Config,
     ) -> Work<'a> {

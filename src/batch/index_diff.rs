@@ -114,6 +114,8 @@ impl Desk<'_> {
             recipients: false,
             residual: false,
             rejects: None,
+            pool: None,
+            turn: None,
         };
         let word = Word { because: "index diff".to_owned(), by: None };
         let correcting = Correcting { word, owners: BTreeSet::new(), before: Some(self.old) };

@@ -67,6 +67,8 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
         recipients: false,
         residual: false,
         rejects: None,
+        pool: None,
+        turn: None,
     };
     let preview = pipeline::preview(&job, with_alerts).map_err(Failure::Run)?;
     print_lines(&describe(&preview, with_alerts))?;

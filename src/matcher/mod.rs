@@ -23,6 +23,7 @@ use crate::scan::{
     Window,
 };
 use crate::text::with_host;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +59,8 @@ pub struct DriveOptions<'a> {
     pub hash_prefix: Option<&'a [u8]>,
     /// Every reject is handed on with its position, not only a chunk's first.
     pub keeps_all_rejects: bool,
+    /// Whose threads sweep; `None`: the pool of the calling thread.
+    pub pool: Option<&'a ThreadPool>,
     /// Set by anyone to stop between windows.
     pub cancelled: &'a AtomicBool,
     /// Told after each window: bytes of text done so far.
@@ -121,7 +124,7 @@ pub enum DriveError<E> {
 
 /// Reads a whole dump and judges each record that a registration is found for.
 ///
-/// Runs on the current rayon pool; a stream is decoded on one thread more. Anonymous memory is bounded: nothing for a
+/// Threads of a pool sweep; a stream is decoded on one thread more. Anonymous memory is bounded: nothing for a
 /// mapped dump, three windows for a stream.
 pub fn drive<J: Judge>(
     source: &mut Source,
@@ -143,6 +146,14 @@ pub fn drive<J: Judge>(
         Content::Stream(stream) => drive.stream(stream)?,
     };
     Ok(Driven { records: drive.records, text_bytes, hash: drive.hash.map(ContentHash::finish) })
+}
+
+/// Does what threads do together; `None`: on the pool of the calling thread.
+pub fn on_pool<R: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> R + Send) -> R {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
 }
 
 /// The index as the scan sees it: a proof that nothing is registered.
@@ -377,7 +388,7 @@ impl<J: Judge> Drive<'_, J> {
         let run = |(i, chunk): (usize, &Range<usize>)| this.sweep_guess(fresh, i, chunk.clone());
         let swept = match &chunks[..] {
             [only] => vec![run((0, only))],
-            _ => chunks.par_iter().enumerate().map(run).collect(),
+            _ => on_pool(this.options.pool, || chunks.par_iter().enumerate().map(run).collect()),
         };
         self.accept(fresh, &chunks, swept)
     }

@@ -40,6 +40,7 @@ use crate::moment::Moment;
 use crate::policy::{Catalogue, Copies, Fuse, InOffice, Provenance, Rulebook, SourceProtection};
 use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
 use crate::spool::{NameError, Spool, SpoolError};
+use rayon::ThreadPool;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub struct Job<'a> {
     /// The feed's name, where somebody says it; else it comes from the file's name or the format.
     pub feed: Option<&'a str>,
     /// What is known about a feed, once its name is.
-    pub feeds: &'a dyn Fn(&str) -> FeedFacts,
+    pub feeds: &'a (dyn Fn(&str) -> FeedFacts + Sync),
     /// When the run counts as *now*.
     pub run_time: Moment,
     /// When records without a time were observed: the text as given, and what it says.
@@ -84,7 +85,15 @@ pub struct Job<'a> {
     pub residual: bool,
     /// Gets each rejected record, one JSON object a line.
     pub rejects: Option<&'a mut (dyn Write + Send + Sync)>,
+    /// Does what threads do together, for this run and perhaps for others; `None`: the pool of the calling thread.
+    pub pool: Option<&'a ThreadPool>,
+    /// Called once, when the dump is read to its end, by one of several runs at the same time: waits until those before it
+    /// are over. What comes then is done in their order: the spool's past decides, and the output has one writer.
+    pub turn: Option<&'a Turn<'a>>,
 }
+
+/// Waits until it is a run's turn.
+pub type Turn<'a> = dyn Fn() -> Result<(), RunError> + Sync + 'a;
 
 /// What configuration and command line say about a feed.
 #[derive(Clone, Default)]
@@ -185,7 +194,7 @@ pub enum Destination<'a> {
     /// The spool: all notices and held alerts, durably, at once.
     Spool(&'a Spool),
     /// The alerts, not the held ones, by owner_id and then record; nothing remembers the run.
-    Output(&'a mut dyn Write),
+    Output(&'a mut (dyn Write + Send)),
     /// Nowhere: everything but hashing, staging and publishing.
     DryRun,
 }

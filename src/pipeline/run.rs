@@ -11,7 +11,7 @@ use super::sort::{Sorted, Sorter};
 use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
 use crate::alert::{Context, ReferenceKey, RunFacts};
 use crate::index::{DutchSpace, Index, OwnerIx};
-use crate::matcher::{DriveError, DriveOptions, Driven, drive};
+use crate::matcher::{DriveError, DriveOptions, Driven, drive, on_pool};
 use crate::policy::{Credibility, Fuse, FuseMode, Reliability, Tlp};
 use crate::register::Constituency;
 use crate::scan::{
@@ -87,59 +87,104 @@ fn process(
     (job.progress)(Progress::Began(Stage::Scan));
     let dry_run = matches!(destination, Destination::DryRun);
     let mut dump = open(job, dry_run, report)?;
-    match destination {
-        Destination::DryRun => {
-            let scratch = Scratch::Directory(job.scratch_directory);
-            let scanned = scan(job, &mut dump, &scratch, false, correcting, report)?;
-            let found = sort(job, &dump.facts, correcting, scanned, report)?;
-            count(job, found.sorted, report)?;
-            dump.source.unchanged().map_err(RunError::Source)?;
-            report.books.check()?;
-            look_at_cancelled(job)?;
-            report.state = State::DryRun;
-            Ok(())
+    let stage = match &destination {
+        Destination::Spool(spool) => Some(spool.stage()?),
+        Destination::Output(_) | Destination::DryRun => None,
+    };
+    let scratch = stage.as_ref().map_or(Scratch::Directory(job.scratch_directory), Scratch::Stage);
+    let scanned = scan(job, &mut dump, &scratch, !dry_run, correcting, report)?;
+    if let Some(turn) = job.turn {
+        turn()?;
+        look_at_cancelled(job)?;
+    }
+    let read = Read { job, dump, correcting, scanned };
+    let (into, scratch, told) = (stage.as_ref(), &scratch, &mut *report);
+    let staged = on_pool(job.pool, move || match (destination, into) {
+        (Destination::Spool(spool), Some(stage)) => read.stage(spool, stage, told),
+        (Destination::Output(out), _) => read.write(scratch, out, told).map(|()| None),
+        _ => read.count(told).map(|()| None),
+    })?;
+    match (staged, stage) {
+        (Some(staged), Some(stage)) => on_pool(job.pool, || publish(job, staged, stage, report)),
+        _ => Ok(()),
+    }
+}
+
+/// A dump that was read to its end.
+struct Read<'r, 'j, 's> {
+    job: &'r Job<'j>,
+    dump: Dump,
+    correcting: Option<&'r Correcting<'r>>,
+    scanned: Scanned<'s>,
+}
+
+/// Notices that are written, and what is said of their run.
+struct Staged<'s> {
+    spool: &'s Spool,
+    facts: spool::RunFacts,
+    occasion: Occasion,
+}
+
+impl Read<'_, '_, '_> {
+    fn count(self, report: &mut RunReport) -> Result<(), RunError> {
+        let Self { job, dump, correcting, scanned } = self;
+        let found = sort(job, &dump.facts, correcting, scanned, report)?;
+        count(job, found.sorted, report)?;
+        dump.source.unchanged().map_err(RunError::Source)?;
+        report.books.check()?;
+        look_at_cancelled(job)?;
+        report.state = State::DryRun;
+        Ok(())
+    }
+
+    fn write(
+        self,
+        scratch: &Scratch<'_>,
+        out: &mut dyn Write,
+        report: &mut RunReport,
+    ) -> Result<(), RunError> {
+        let Self { job, dump, correcting, scanned } = self;
+        let run = name_run(job, &scanned, report)?;
+        let found = sort(job, &dump.facts, correcting, scanned, report)?;
+        let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
+        let key = job.history.filter(|_| dump.facts.protection.needs_references());
+        let key = key.map(find_reference_key).transpose()?.flatten();
+        render_all(job, &dump, found, (run.as_str(), key), &mut notices, report)?;
+        look_at_cancelled(job)?;
+        (job.progress)(Progress::Began(Stage::Publish));
+        write_output(notices, out, report)
+    }
+
+    /// `None`: the spool has the run.
+    fn stage<'p>(
+        self,
+        spool: &'p Spool,
+        stage: &spool::Stage<'_>,
+        report: &mut RunReport,
+    ) -> Result<Option<Staged<'p>>, RunError> {
+        let Self { job, dump, correcting, scanned } = self;
+        let run = name_run(job, &scanned, report)?;
+        if let Some(at) = spool.find_published(&run, &scanned.content())? {
+            report.already_published(at, spool.published_counts(&run), spool.published_fuse(&run));
+            let blew = report.fuse.is_some();
+            count(job, scanned.sorter.finish(|_| blew).map_err(RunError::Scratch)?, report)?;
+            return Ok(None);
         }
-        Destination::Output(out) => {
-            let scratch = Scratch::Directory(job.scratch_directory);
-            let scanned = scan(job, &mut dump, &scratch, true, correcting, report)?;
-            let run = name_run(job, &scanned, report)?;
-            let found = sort(job, &dump.facts, correcting, scanned, report)?;
-            let mut notices = Notices::File(scratch.file().map_err(RunError::Scratch)?);
-            let key = job.history.filter(|_| dump.facts.protection.needs_references());
-            let key = key.map(find_reference_key).transpose()?.flatten();
-            render_all(job, &dump, found, (run.as_str(), key), &mut notices, report)?;
-            look_at_cancelled(job)?;
-            (job.progress)(Progress::Began(Stage::Publish));
-            write_output(notices, out, report)
+        let facts = run_facts(job, &dump, &scanned, report)?;
+        if let Some(residual) = &scanned.residual {
+            stage.write_residual(|out| residual.write(job.index, out))?;
         }
-        Destination::Spool(spool) => {
-            let stage = spool.stage()?;
-            let scratch = Scratch::Stage(&stage);
-            let scanned = scan(job, &mut dump, &scratch, true, correcting, report)?;
-            let run = name_run(job, &scanned, report)?;
-            if let Some(at) = spool.find_published(&run, &scanned.content())? {
-                report.already_published(at, spool.published_counts(&run), spool.published_fuse(&run));
-                let blew = report.fuse.is_some();
-                return count(job, scanned.sorter.finish(|_| blew).map_err(RunError::Scratch)?, report);
-            }
-            let facts = run_facts(job, &dump, &scanned, report)?;
-            if let Some(residual) = &scanned.residual {
-                stage.write_residual(|out| residual.write(job.index, out))?;
-            }
-            let mut notices = Notices::Stage { stage: &stage, current: None };
-            let found = sort(job, &dump.facts, correcting, scanned, report)?;
-            let needs_key = dump.facts.protection.needs_references();
-            let key = needs_key.then(|| spool.reference_key()).transpose()?;
-            render_all(job, &dump, found, (run.as_str(), key), &mut notices, report)?;
-            notices.finish()?;
-            look_at_cancelled(job)?;
-            (job.progress)(Progress::Began(Stage::Publish));
-            let occasion = correcting.map_or(Occasion::Dump, |correcting| {
-                Occasion::Correction(correcting.facts(job.index, report.changes.clone()))
-            });
-            let account = account(job, report);
-            publish(spool, stage, facts, occasion, account, report)
-        }
+        let mut notices = Notices::Stage { stage, current: None };
+        let found = sort(job, &dump.facts, correcting, scanned, report)?;
+        let needs_key = dump.facts.protection.needs_references();
+        let key = needs_key.then(|| spool.reference_key()).transpose()?;
+        render_all(job, &dump, found, (run.as_str(), key), &mut notices, report)?;
+        notices.finish()?;
+        look_at_cancelled(job)?;
+        let occasion = correcting.map_or(Occasion::Dump, |correcting| {
+            Occasion::Correction(correcting.facts(job.index, report.changes.clone()))
+        });
+        Ok(Some(Staged { spool, facts, occasion }))
     }
 }
 
@@ -214,7 +259,7 @@ impl Scratch<'_> {
     }
 }
 
-/// A dump that was read to its end.
+/// What was found in a dump that was read to its end.
 struct Scanned<'s> {
     sorter: Sorter<ScratchFiles<'s>>,
     spill: Option<Spill>,
@@ -224,7 +269,7 @@ struct Scanned<'s> {
 }
 
 /// Makes files without a name.
-type ScratchFiles<'s> = Box<dyn FnMut() -> io::Result<File> + Sync + 's>;
+type ScratchFiles<'s> = Box<dyn FnMut() -> io::Result<File> + Send + Sync + 's>;
 
 /// What was found in a dump, in the order of the notices.
 struct Found {
@@ -282,6 +327,7 @@ fn scan<'s>(
         record_bytes_max: dump.facts.options.record_bytes_max,
         hash_prefix: (keep && own_hash).then_some(&prefix[..]),
         keeps_all_rejects: judge.rejects.is_some(),
+        pool: job.pool,
         cancelled: job.cancelled,
         progress: &|bytes| (job.progress)(Progress::Scanned { bytes, of: total }),
     };
@@ -341,6 +387,7 @@ fn count_lost(job: &Job<'_>, before: &Index, now: &Decider<'_>) -> Result<Change
         record_bytes_max: dump.facts.options.record_bytes_max,
         hash_prefix: None,
         keeps_all_rejects: false,
+        pool: job.pool,
         cancelled: job.cancelled,
         progress: &|_| {},
     };
@@ -641,17 +688,18 @@ fn account(job: &Job<'_>, report: &RunReport) -> Account {
 
 /// Reads the stage back, balances the books against it, and publishes.
 fn publish(
-    spool: &Spool,
+    job: &Job<'_>,
+    staged: Staged<'_>,
     stage: spool::Stage<'_>,
-    mut facts: spool::RunFacts,
-    occasion: Occasion,
-    account: Account,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
-    let staged = stage.read_back()?;
-    report.books.check_staged(staged.alerts() + staged.held())?;
+    (job.progress)(Progress::Began(Stage::Publish));
+    let Staged { spool, mut facts, occasion } = staged;
+    let account = account(job, report);
+    let written = stage.read_back()?;
+    report.books.check_staged(written.alerts() + written.held())?;
     facts.counts = json!(report.books);
-    match staged.accounted(account).publish_on(facts, occasion)? {
+    match written.accounted(account).publish_on(facts, occasion)? {
         Publication::Published { .. } => report.state = State::Published,
         Publication::AlreadyPublished { run, at } => {
             report.already_published(at, spool.published_counts(&run), spool.published_fuse(&run));

@@ -1,4 +1,4 @@
-//! A lane: one run after the other, on a thread of its own that is also one of its rayon pool.
+//! A lane: one run after the other, on a thread of its own.
 //!
 //! Each lane has a pool of its own: a small dump never waits for a large one's chunks. The system shares the cores between
 //! them.
@@ -13,6 +13,7 @@ use crate::pipeline::{Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError
 use crate::scan::{Input, Io};
 use crate::spool::WorkFile;
 use crate::text::show;
+use rayon::ThreadPool;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -68,16 +69,11 @@ impl Lane {
 }
 
 fn work(number: usize, tasks: &Receiver<Task>, stop: &Arc<AtomicBool>, ended: &Sender<Ended>, bell: &Bell) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .thread_name(move |thread| format!("lane-{number}.{thread}"))
-        .use_current_thread()
-        .build();
+    let pool =
+        rayon::ThreadPoolBuilder::new().thread_name(move |thread| format!("lane-{number}.{thread}")).build();
     for task in tasks {
-        let process = || process(&task, stop);
-        let report = catch_unwind(AssertUnwindSafe(|| match &pool {
-            Ok(pool) => pool.install(process),
-            Err(_) => process(),
-        }));
+        // Without threads of its own it shares those of the process.
+        let report = catch_unwind(AssertUnwindSafe(|| process(&task, pool.as_ref().ok(), stop)));
         let is_heard = ended.send(Ended { lane: number, report: report.ok() }).is_ok();
         bell.ring();
         if !is_heard {
@@ -87,10 +83,10 @@ fn work(number: usize, tasks: &Receiver<Task>, stop: &Arc<AtomicBool>, ended: &S
 }
 
 /// A dump whose report cannot be used is not begun.
-fn process(task: &Task, stop: &Arc<AtomicBool>) -> RunReport {
+fn process(task: &Task, pool: Option<&ThreadPool>, stop: &Arc<AtomicBool>) -> RunReport {
     let report = task.file.report.as_deref().map(|path| read_report(path, &task.standing.config));
     match report.transpose() {
-        Ok(report) => process_with(task, report.as_ref(), stop),
+        Ok(report) => process_with(task, report.as_ref(), pool, stop),
         Err(error) => refuse(&shown_name(&task.file), Some(task.file.feed.as_str()), error),
     }
 }
@@ -105,7 +101,12 @@ fn read_report(path: &Path, config: &Config) -> Result<DumpReport, RunError> {
     DumpReport::read(path, config.language).map_err(|error| RunError::Report(error.to_string()))
 }
 
-fn process_with(task: &Task, report: Option<&DumpReport>, stop: &Arc<AtomicBool>) -> RunReport {
+fn process_with(
+    task: &Task,
+    report: Option<&DumpReport>,
+    pool: Option<&ThreadPool>,
+    stop: &Arc<AtomicBool>,
+) -> RunReport {
     let Standing { config, index, spool, .. } = &*task.standing;
     let started = Instant::now();
     let run_time = task.run_time.unwrap_or_else(|| Moment::of_clock(SystemTime::now()));
@@ -135,6 +136,8 @@ fn process_with(task: &Task, report: Option<&DumpReport>, stop: &Arc<AtomicBool>
         recipients: false,
         residual: config.residual,
         rejects: None,
+        pool,
+        turn: None,
     };
     let mut report = run(job, Destination::Spool(spool));
     report.seconds = started.elapsed().as_secs_f64();

@@ -1,6 +1,7 @@
 //! `dijkwacht match` and `lookup` as an operator runs them: the real command, real files, real signals.
 //!
 //! - `same`: the same dump by every way gives the same bytes.
+//! - `at_once`: several dumps in one call.
 //! - `books`: the summary, its sums, and where rejected records are.
 //! - `decisions`: who is told what, and what waits for a person.
 //! - `destinations`: spool, output, dry run; dumps seen before; names and modes.
@@ -12,6 +13,7 @@
 #![allow(clippy::unwrap_used)] // what a test sets up must be there
 #![allow(clippy::print_stderr)] // a test that cannot run here says so
 
+mod at_once;
 mod books;
 mod decisions;
 mod destinations;
