@@ -36,7 +36,7 @@ fn text_of(source: &mut Source, piece_bytes: usize) -> Result<Vec<u8>, SourceErr
         Content::Mapped(mapped) => Ok(mapped.bytes().to_vec()),
         Content::Stream(stream) => {
             let mut text = Vec::new();
-            while stream.read_into(&mut text, piece_bytes)? > 0 {}
+            while stream.read_into(&mut text, piece_bytes, None)? > 0 {}
             Ok(text)
         }
     }

@@ -183,7 +183,7 @@ impl Dump {
         assert_eq!(source.packing(), Some(Packing::Zip));
         let Content::Stream(stream) = &mut source.content else { panic!("a zip file is mapped") };
         let mut text = Vec::new();
-        while stream.read_into(&mut text, 1000)? > 0 {}
+        while stream.read_into(&mut text, 1000, None)? > 0 {}
         let used = stream.progress().load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!(Some(used), source.stored_bytes());
         Ok(text)

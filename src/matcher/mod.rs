@@ -335,7 +335,8 @@ impl<J: Judge> Drive<'_, J> {
         let (filled, windows) = mpsc::sync_channel(WINDOWS_AHEAD);
         let (give_back, emptied) = mpsc::channel();
         std::thread::scope(|scope| {
-            scope.spawn(move || stream::decode(stream, kept_max, sizes, &filled, &emptied));
+            let pool = self.options.pool;
+            scope.spawn(move || stream::decode(stream, kept_max, sizes, &filled, &emptied, pool));
             let mut carry = Carry::default();
             let (mut start, mut text_bytes) = (self.format.body(), 0);
             for decoded in windows {

@@ -5,6 +5,7 @@
 //! what [`Format::frame`](crate::scan::Format::frame) looks at, and then everything from its first newline on.
 
 use crate::scan::{SourceError, Stream, Window};
+use rayon::ThreadPool;
 use std::ops::Range;
 use std::sync::mpsc;
 
@@ -88,6 +89,7 @@ pub(super) fn decode(
     (first, later): (usize, usize),
     filled: &mpsc::SyncSender<Result<Decoded, SourceError>>,
     emptied: &mpsc::Receiver<Vec<u8>>,
+    pool: Option<&ThreadPool>,
 ) {
     let mut size = first;
     let mut excess = Vec::new();
@@ -95,7 +97,7 @@ pub(super) fn decode(
     loop {
         let mut buffer = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(free + later));
         buffer.resize(free, 0);
-        let (buffer, at_end) = match fill(stream, &mut buffer, free + size, &mut excess) {
+        let (buffer, at_end) = match fill(stream, &mut buffer, free + size, &mut excess, pool) {
             Ok(true) => (waiting.replace(buffer), false),
             Ok(false) => (waiting.take(), true),
             Err(error) => {
@@ -124,10 +126,11 @@ fn fill(
     buffer: &mut Vec<u8>,
     length: usize,
     excess: &mut Vec<u8>,
+    pool: Option<&ThreadPool>,
 ) -> Result<bool, SourceError> {
     let before = buffer.len();
     buffer.append(excess);
-    while buffer.len() < length && stream.read_into(buffer, length - buffer.len())? > 0 {}
+    while buffer.len() < length && stream.read_into(buffer, length - buffer.len(), pool)? > 0 {}
     if buffer.len() > length {
         excess.extend_from_slice(&buffer[length..]);
         buffer.truncate(length);

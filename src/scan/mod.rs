@@ -37,6 +37,7 @@ mod ndjson;
 mod nuclei;
 mod others;
 mod packed;
+mod parts;
 mod record;
 mod shadowserver;
 mod shadowserver_types;

@@ -2,7 +2,7 @@
 //!
 //! Which it is, the first bytes say, never the file's name. What is damaged, cut off or followed by something else is
 //! a [`Flaw`]: a dump is whole or it is no dump. The engines are behind [`Unpack`], so that a faster one can take
-//! their place.
+//! their place. Where parts can be unpacked at once, [`Parts`](super::parts::Parts) is before them.
 
 use super::zip::{Password, Unzip, ZIP_PIECE_BYTES_MAX, is_workbook, is_zip};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
@@ -191,6 +191,14 @@ pub(super) trait Unpack: Send {
 
     /// Whether the packed bytes may end here.
     fn may_end(&self) -> bool;
+
+    /// Whether a part begins here that can be unpacked by itself.
+    fn is_between_parts(&self) -> bool {
+        false
+    }
+
+    /// A part that begins here was unpacked elsewhere.
+    fn skip_part(&mut self) {}
 }
 
 /// All members of a gzip file. Zeros after the last member, as tapes leave them, are nothing.
@@ -295,6 +303,14 @@ impl Unpack for Gunzip {
     fn may_end(&self) -> bool {
         matches!(self.state, Member::After | Member::Padding)
     }
+
+    fn is_between_parts(&self) -> bool {
+        matches!(self.state, Member::First | Member::After)
+    }
+
+    fn skip_part(&mut self) {
+        self.state = Member::After;
+    }
 }
 
 /// The length of a member's header (RFC 1952, 2.3); `None`: it goes on after these bytes.
@@ -381,6 +397,14 @@ impl Unpack for Unzstd {
 
     fn may_end(&self) -> bool {
         self.begun && self.hint == 0
+    }
+
+    fn is_between_parts(&self) -> bool {
+        self.hint == 0
+    }
+
+    fn skip_part(&mut self) {
+        self.begun = true;
     }
 }
 

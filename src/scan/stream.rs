@@ -5,14 +5,17 @@
 //!            progress        flaws, limits          hash of the content if transcoded
 //! ```
 //!
-//! Nothing here starts a thread; a [`Stream`] can be sent to one, so that unpacking overlaps with the scan.
+//! Nothing here starts a thread; a [`Stream`] can be sent to one, so that unpacking overlaps with the scan. Parts that can be unpacked by
+//! themselves are, where there is a pool for it.
 
 use super::encoding::{Encoding, Transcoder};
 use super::format::{HEAD_BYTES_MAX, Head};
 use super::packed::{Flaw, FlawKind, PIECE_BYTES_MAX, Packing, Unpack, foreign_packing};
+use super::parts::{Batch, Parts};
 use super::source::{Origin, SourceError, SourceOptions};
 use super::zip::Password;
 use crate::text::show;
+use rayon::ThreadPool;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
@@ -48,7 +51,7 @@ impl Stream {
     pub(super) fn new(origin: Arc<Origin>, options: SourceOptions) -> Result<Self, SourceError> {
         let mut raw = Raw::new(origin, &options)?;
         let mut begin = Vec::with_capacity(RAW_BLOCK_BYTES);
-        while begin.len() < MARK_BYTES && raw.read_into(&mut begin)? > 0 {}
+        while begin.len() < MARK_BYTES && raw.read_into(&mut begin, None)? > 0 {}
         let encoding = Encoding::of_mark(&begin).or(options.encoding).unwrap_or_default();
         let mut stream = Self {
             raw,
@@ -67,12 +70,18 @@ impl Stream {
     /// Appends text to `out`; returns how many bytes, 0 only at the end of the dump.
     ///
     /// Room for `up_to` bytes is reserved, and filled unless the dump ends; spare capacity beyond it may be filled too.
-    /// An error is final.
-    pub fn read_into(&mut self, out: &mut Vec<u8>, up_to: usize) -> Result<usize, SourceError> {
+    /// An error is final. The calling thread must be none of the pool's; a pool of one thread is not used.
+    pub fn read_into(
+        &mut self,
+        out: &mut Vec<u8>,
+        up_to: usize,
+        pool: Option<&ThreadPool>,
+    ) -> Result<usize, SourceError> {
+        let pool = pool.filter(|pool| pool.current_num_threads() > 1);
         let before = out.len();
         out.reserve(up_to);
         self.ahead.move_into(out);
-        while out.len() - before < up_to && self.text_into(out)? > 0 {}
+        while out.len() - before < up_to && self.text_into(out, pool)? > 0 {}
         Ok(out.len() - before)
     }
 
@@ -81,7 +90,7 @@ impl Stream {
         let mut text = std::mem::take(&mut self.ahead).into_text();
         text.reserve(HEAD_BYTES_MAX + 1);
         // One byte more, to know whether any follows.
-        while text.len() <= HEAD_BYTES_MAX && self.text_into(&mut text)? > 0 {}
+        while text.len() <= HEAD_BYTES_MAX && self.text_into(&mut text, None)? > 0 {}
         self.ahead.text = text;
         let text = &self.ahead.text;
         Ok(Head { bytes: &text[..text.len().min(HEAD_BYTES_MAX)], at_end: text.len() <= HEAD_BYTES_MAX })
@@ -114,12 +123,12 @@ impl Stream {
     }
 
     /// Appends some text into spare capacity, of which there must be some; 0 only at the end.
-    fn text_into(&mut self, out: &mut Vec<u8>) -> Result<usize, SourceError> {
-        let Some(transcode) = &mut self.transcode else { return self.raw.read_into(out) };
+    fn text_into(&mut self, out: &mut Vec<u8>, pool: Option<&ThreadPool>) -> Result<usize, SourceError> {
+        let Some(transcode) = &mut self.transcode else { return self.raw.read_into(out, pool) };
         while transcode.text.is_empty() && !transcode.ended {
             let mut block = std::mem::take(&mut transcode.block);
             block.clear();
-            let read = self.raw.read_into(&mut block)?;
+            let read = self.raw.read_into(&mut block, pool)?;
             transcode.push(&block, read == 0);
             transcode.block = block;
         }
@@ -187,6 +196,7 @@ struct Raw {
     stored: Stored,
     packing: Option<Packing>,
     unpack: Option<Box<dyn Unpack>>,
+    parts: Parts,
     bytes: u64,
     bytes_max: u64,
     /// Of unpacked to stored bytes; of a plain dump any is allowed.
@@ -210,6 +220,7 @@ impl Raw {
             stored,
             packing,
             unpack: packing.map(|packing| packing.unpacker(password)),
+            parts: Parts::default(),
             bytes: 0,
             bytes_max: options.decompressed_bytes_max,
             ratio_max: options.ratio_max.or(packing.map(Packing::ratio_max)).unwrap_or(u64::MAX),
@@ -217,10 +228,10 @@ impl Raw {
     }
 
     /// Appends some bytes into spare capacity, of which there must be some; 0 only at the end.
-    fn read_into(&mut self, out: &mut Vec<u8>) -> Result<usize, SourceError> {
+    fn read_into(&mut self, out: &mut Vec<u8>, pool: Option<&ThreadPool>) -> Result<usize, SourceError> {
         debug_assert!(out.capacity() > out.len());
         let read = match self.unpack {
-            Some(_) => self.unpack_into(out)?,
+            Some(_) => self.unpack_into(out, pool)?,
             None => self.stored.move_into(&self.origin, out)?,
         };
         self.bytes += read as u64;
@@ -228,10 +239,26 @@ impl Raw {
         Ok(read)
     }
 
-    fn unpack_into(&mut self, out: &mut Vec<u8>) -> Result<usize, SourceError> {
+    fn unpack_into(&mut self, out: &mut Vec<u8>, pool: Option<&ThreadPool>) -> Result<usize, SourceError> {
         let (Some(packing), Some(unpack)) = (self.packing, &mut self.unpack) else { return Ok(0) };
         let before = out.len();
         loop {
+            let given = self.parts.give(out, |packed| self.stored.use_up(packed));
+            if given > 0 {
+                return Ok(given);
+            }
+            if let Some(pool) = pool
+                && unpack.is_between_parts()
+            {
+                let mut batch = Batch::new(pool);
+                while batch.add(packing, self.stored.at_hand()) && self.stored.fetch_more(&self.origin)? > 0 {
+                }
+                if batch.is_worth_it() && self.parts.unpack(&batch, packing, self.stored.at_hand(), pool) > 0
+                {
+                    unpack.skip_part();
+                    continue;
+                }
+            }
             let step = unpack.unpack(self.stored.at_hand(), out);
             let used = step.map_err(|flaw| flawed(&self.origin, packing, &self.stored, flaw))?;
             self.stored.use_up(used);
@@ -318,7 +345,15 @@ impl Stored {
     fn fetch(&mut self, origin: &Origin) -> Result<usize, SourceError> {
         self.block.drain(..self.used_in_block);
         self.used_in_block = 0;
-        self.block.reserve_exact(STORED_BLOCK_BYTES - self.block.len());
+        self.block.reserve_exact(STORED_BLOCK_BYTES.saturating_sub(self.block.len()));
+        fill(origin, &mut self.block)
+    }
+
+    /// Reads another block after what is at hand, however much that is; 0: the file has ended.
+    fn fetch_more(&mut self, origin: &Origin) -> Result<usize, SourceError> {
+        self.block.drain(..self.used_in_block);
+        self.used_in_block = 0;
+        self.block.reserve_exact(STORED_BLOCK_BYTES);
         fill(origin, &mut self.block)
     }
 
