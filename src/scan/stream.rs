@@ -249,12 +249,10 @@ impl Raw {
             }
             if let Some(pool) = pool
                 && unpack.is_between_parts()
+                && let Some(mut batch) = Batch::new(packing, pool)
             {
-                let mut batch = Batch::new(pool);
-                while batch.add(packing, self.stored.at_hand()) && self.stored.fetch_more(&self.origin)? > 0 {
-                }
-                if batch.is_worth_it() && self.parts.unpack(&batch, packing, self.stored.at_hand(), pool) > 0
-                {
+                while batch.add(self.stored.at_hand()) && self.stored.fetch_more(&self.origin)? > 0 {}
+                if batch.is_worth_it() && self.parts.unpack(&batch, self.stored.at_hand(), pool) > 0 {
                     unpack.skip_part();
                     continue;
                 }
