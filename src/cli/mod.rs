@@ -221,7 +221,7 @@ struct MatchArgs {
     /// Bytes of a chunk, for tests: verdicts do not depend on it
     #[arg(long, value_name = "N", hide = true, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     chunk_bytes: Option<u32>,
-    /// Dumps: plain, .gz or .zst; - is standard input
+    /// Dumps: plain, .gz, .zst or .zip; - is standard input; several are read at the same time, and published in this order
     #[arg(required = true, value_name = "DUMP")]
     dumps: Vec<PathBuf>,
 }
