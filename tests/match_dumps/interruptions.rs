@@ -36,8 +36,16 @@ impl Waiting {
         Self { child, rejects }
     }
 
+    /// Sends a signal, and waits until one of its threads has taken it.
     fn send(&self, signal: Signal) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let status = format!("/proc/{}/status", self.child.id());
+        let is_pending = |line: &str| {
+            let set = line.strip_prefix("ShdPnd:");
+            set.is_some_and(|set| u64::from_str_radix(set.trim(), 16) != Ok(0))
+        };
+        wait_until("the signal is taken", || !fs::read_to_string(&status).unwrap().lines().any(is_pending));
+        std::thread::sleep(Duration::from_millis(20));
     }
 
     /// Takes the rejects, so that the command goes on, to its end.
