@@ -36,9 +36,12 @@ impl Waiting {
         Self { child, rejects }
     }
 
-    /// Sends a signal, and waits until one of its threads has taken it.
+    /// Sends a signal, and waits until one of its threads has taken it, if it lives.
     fn send(&self, signal: Signal) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+        if signal == Signal::KILL {
+            return;
+        }
         let status = format!("/proc/{}/status", self.child.id());
         let is_pending = |line: &str| {
             let set = line.strip_prefix("ShdPnd:");
