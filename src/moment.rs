@@ -15,7 +15,6 @@
 //! assert_eq!(read_time(b"22-11-2026 01:02:03", None), TimeText::Unreadable);
 //! ```
 
-use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -148,14 +147,19 @@ impl Moment {
         out.extend_from_slice(b"+00:00");
     }
 
-    /// `2026-11-22T01:02:03`
+    /// `2026-11-22T01:02:03`, put together in registers: to copy bytes that were written just now is to wait for them.
     fn push_seconds(self, out: &mut Vec<u8>) {
-        self.day().push_text(out);
+        let (year, month, day) = self.day().civil();
         let second = self.seconds.rem_euclid(DAY_SECONDS) as u32;
-        let [h1, h2] = digits(second / 3600);
-        let [m1, m2] = digits(second / 60 % 60);
-        let [s1, s2] = digits(second % 60);
-        out.extend_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2]);
+        let [year_text, month, day] = [four(year), two(month), two(day)];
+        let [hours, minutes, seconds] = [second / 3600, second / 60 % 60, second % 60].map(two);
+        let byte = |byte: u8, place: u32| u64::from(byte) << (8 * place);
+        let first = year_text | byte(b'-', 4) | month << 40 | byte(b'-', 7);
+        let second = day | byte(b'T', 2) | hours << 24 | byte(b':', 5) | minutes << 48;
+        let end = out.len() + "2026-11-22T01:02:03".len();
+        out.extend_from_slice(&(u128::from(second) << 64 | u128::from(first)).to_le_bytes());
+        out.extend_from_slice(&((byte(b':', 0) | seconds << 8) as u32).to_le_bytes());
+        out.truncate(end);
     }
 }
 
@@ -184,6 +188,16 @@ fn digits<const DIGITS: usize>(mut value: u32) -> [u8; DIGITS] {
         value /= 10;
     }
     text
+}
+
+/// Two digits as text, the first one lowest.
+fn two(value: u32) -> u64 {
+    u64::from(b'0') * 0x101 + u64::from(value / 10) + (u64::from(value % 10) << 8)
+}
+
+/// Likewise four.
+fn four(value: u32) -> u64 {
+    two(value / 100) | (two(value % 100) << 16)
 }
 
 /// Reads one time field strictly; `style` replaces the default reading.
@@ -288,8 +302,11 @@ fn two_digits(tens: u8, ones: u8) -> Option<u32> {
 
 /// Reads up to 10 digits.
 fn read_number(text: &[u8]) -> Option<i64> {
-    let digits = (1..=10).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-    digits.then(|| text.iter().fold(0, |value, &digit| value * 10 + i64::from(digit - b'0')))
+    if !(1..=10).contains(&text.len()) {
+        return None;
+    }
+    let add = |value, byte: &u8| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'));
+    text.iter().try_fold(0, add)
 }
 
 /// How to read times that the default refuses: a strftime-like format and the zone of what it reads.
@@ -456,16 +473,29 @@ impl Day {
         Self { number: (since.as_secs() / DAY_SECONDS) as i32 }
     }
 
-    fn date(self) -> Date {
-        let since = SignedDuration::from_hours(24 * i64::from(self.number));
-        EPOCH.checked_add(since).expect("a Day lies in years 1..=9999")
+    /// Year, month and day of the month.
+    ///
+    /// Counted from the first of March of year 0, where a year ends with its leap day (H. Hinnant, *chrono-compatible low-level
+    /// date algorithms*); jiff is the oracle.
+    fn civil(self) -> (u32, u32, u32) {
+        const ERA_DAYS: u32 = 146_097;
+        let days = self.number.wrapping_add(719_468) as u32; // not negative from year 1 on
+        let (era, day_of_era) = (days / ERA_DAYS, days % ERA_DAYS);
+        let leaps = day_of_era / 1_460 + day_of_era / 146_096 - day_of_era / 36_524;
+        let year_of_era = (day_of_era - leaps) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let is_next_year = month >= 10;
+        let month = if is_next_year { month - 9 } else { month + 3 };
+        (400 * era + year_of_era + u32::from(is_next_year), month, day)
     }
 
     fn push_text(self, out: &mut Vec<u8>) {
-        let date = self.date();
-        let [y1, y2, y3, y4] = digits(date.year() as u32);
-        let [m1, m2] = digits(date.month() as u32);
-        let [d1, d2] = digits(date.day() as u32);
+        let (year, month, day) = self.civil();
+        let [y1, y2, y3, y4] = digits(year);
+        let [m1, m2] = digits(month);
+        let [d1, d2] = digits(day);
         out.extend_from_slice(&[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]);
     }
 }

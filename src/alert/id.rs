@@ -140,23 +140,41 @@ pub(super) fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
 }
 
 /// As it displays, but without the machinery of formatting: addresses and numbers are most of a line.
+///
+/// The text is put together in a register: to copy bytes that were written just now is to wait for them.
 pub(super) fn push_address(out: &mut Vec<u8>, address: Address) {
     let IpAddr::V4(ip) = address.ip() else { return push_display(out, address) };
-    let [first, rest @ ..] = ip.octets();
-    push_octet(out, first);
-    for octet in rest {
-        out.push(b'.');
-        push_octet(out, octet);
+    let (mut text, mut length) = (0, 0);
+    for octet in ip.octets() {
+        text |= u128::from(OCTETS[usize::from(octet)]) << (8 * length);
+        length += 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
     }
+    // Less the last dot.
+    push_short(out, text, length - 1);
 }
 
-fn push_octet(out: &mut Vec<u8>, octet: u8) {
-    let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
-    match octet {
-        0..=9 => out.push(ones),
-        10..=99 => out.extend_from_slice(&[tens, ones]),
-        100..=255 => out.extend_from_slice(&[hundreds, tens, ones]),
+/// Each octet in decimal, and a dot behind it; first byte lowest.
+static OCTETS: [u32; 256] = {
+    let mut octets = [0; 256];
+    let mut octet: usize = 0;
+    while octet < octets.len() {
+        let (mut text, mut rest) = (b'.' as u32, octet as u32);
+        while text == b'.' as u32 || rest > 0 {
+            text = text << 8 | (b'0' as u32 + rest % 10);
+            rest /= 10;
+        }
+        octets[octet] = text;
+        octet += 1;
     }
+    octets
+};
+
+/// Appends a text of at most 16 bytes, the first one lowest.
+#[inline]
+fn push_short(out: &mut Vec<u8>, text: u128, length: usize) {
+    let end = out.len() + length;
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
 }
 
 /// As it displays, likewise.
@@ -175,13 +193,22 @@ pub(super) fn push_registered(out: &mut Vec<u8>, registered: Registered<'_>) {
     }
 }
 
-/// In decimal. Digit by digit: to copy bytes that were written just now is to wait for them.
+/// In decimal, likewise.
+#[inline]
 pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
-    if number >= 10 {
-        push_number(out, number / 10);
+    if number >= NUMBER_MAX {
+        return push_display(out, number);
     }
-    out.push(b'0' + (number % 10) as u8);
+    let (mut text, mut length, mut rest) = (0, 0, number);
+    while length == 0 || rest > 0 {
+        text = text << 8 | u128::from(b'0' + (rest % 10) as u8);
+        (length, rest) = (length + 1, rest / 10);
+    }
+    push_short(out, text, length);
 }
+
+/// The first number that has more than 16 digits.
+const NUMBER_MAX: u64 = 10_000_000_000_000_000;
 
 pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a Vec cannot fail");
@@ -250,7 +277,7 @@ mod tests {
 
     #[test]
     fn addresses_and_numbers_are_written_as_they_display() {
-        let numbers = [0, 9, 10, 99, 100, 65535, u64::MAX];
+        let numbers = [0, 9, 10, 99, 100, 65535, NUMBER_MAX - 1, NUMBER_MAX, u64::MAX];
         let addresses = [0, 1, 0x0909_0909, 0x0a63_64ff, u32::MAX].map(Address::v4);
         for address in addresses.into_iter().chain([Address::v6(0x2001_0db8 << 96 | 1)]) {
             let mut out = Vec::new();
@@ -258,9 +285,10 @@ mod tests {
             assert_eq!(out, address.to_string().as_bytes());
         }
         for octet in 0..=255 {
+            let address = Address::v4(u32::from_be_bytes([octet, 0, 255 - octet, octet]));
             let mut out = Vec::new();
-            push_octet(&mut out, octet);
-            assert_eq!(out, octet.to_string().as_bytes());
+            push_address(&mut out, address);
+            assert_eq!(out, address.to_string().as_bytes());
         }
         for text in
             ["0.0.0.0/0", "192.0.2.1/32", "::/0", "2001:db8::/32", "192.0.2.0 - 192.0.2.99", "::1 - ::9"]
