@@ -12,7 +12,7 @@ use super::fangs::{refang, refang_cell};
 use super::format::{Names, sweep_frames};
 use super::leap::{Leap, Sweep};
 use super::others::{Other, Others};
-use super::simd::with_best;
+use super::simd::{plain_text, quad_at, with_best};
 use super::{
     Column, Description, Field, Filter, Finding, Findings, Format, FormatError, Frame, HEAD_BYTES_MAX, Head,
     KeyKinds, Keys, Reject, Sink, Skip, Subject, Tally, Window,
@@ -143,9 +143,9 @@ impl Table {
         if fields.len() != self.names.len() {
             return Err(Reject::Columns);
         }
-        match std::str::from_utf8(record) {
-            Ok(text) if memchr(0, record).is_none() => Ok(Row { text, fields }),
-            _ => Err(Reject::Encoding),
+        match plain_text(record).or_else(|| text_in(record)) {
+            Some(text) => Ok(Row { text, fields }),
+            None => Err(Reject::Encoding),
         }
     }
 }
@@ -178,9 +178,13 @@ pub(super) fn header_error(reason: Reject, remedy: String) -> FormatError {
     FormatError::Header { reason, remedy }
 }
 
-/// Whether bytes are text: UTF-8 without NUL.
+/// Bytes that are text: UTF-8 without NUL.
+fn text_in(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|_| memchr(0, bytes).is_none())
+}
+
 fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok() && memchr(0, bytes).is_none()
+    text_in(bytes).is_some()
 }
 
 /// Whether two names are equal without regard to case.
@@ -520,10 +524,17 @@ pub(super) fn is_key_like(text: &str) -> bool {
         || read_subject(text.as_bytes(), true) != Err(Reject::Address)
 }
 
+/// Digits of the highest port.
+const PORT_DIGITS_MAX: usize = 5;
+
 /// Reads a port. The outer `None`: it is none. The inner: 0, which producers write where there is no port (ICMP).
 pub(super) fn read_port(text: &[u8]) -> Option<Option<u16>> {
-    let is_plain = text.iter().all(u8::is_ascii_digit) && (text.len() == 1 || text.first() != Some(&b'0'));
-    let port: u16 = if is_plain { std::str::from_utf8(text).ok()?.parse().ok()? } else { return None };
+    let is_padded = text.len() > 1 && text[0] == b'0';
+    if text.is_empty() || text.len() > PORT_DIGITS_MAX || is_padded {
+        return None;
+    }
+    let add = |port: u32, byte: &u8| byte.is_ascii_digit().then(|| port * 10 + u32::from(byte - b'0'));
+    let port = u16::try_from(text.iter().try_fold(0, add)?).ok()?;
     Some((port != 0).then_some(port))
 }
 
@@ -536,8 +547,13 @@ pub(super) struct Row<'r> {
 
 impl<'r> Row<'r> {
     /// A filled cell.
+    #[inline]
     pub(super) fn text(&self, column: Option<usize>) -> Option<Cow<'r, str>> {
-        let field = &self.text[self.fields.get(column?)?.clone()];
+        self.text_of(column?)
+    }
+
+    fn text_of(&self, column: usize) -> Option<Cow<'r, str>> {
+        let field = &self.text[self.fields.get(column)?.clone()];
         if is_bare(field) {
             return Some(Cow::Borrowed(field));
         }
@@ -545,6 +561,17 @@ impl<'r> Row<'r> {
             Some(place) => Some(Cow::Borrowed(&field[place])).filter(|text| !text.is_empty()),
             None => text_of(cell(field.as_bytes())),
         }
+    }
+
+    /// The IPv4 address that is all of a cell, be it between quotes; `None` is no proof that there is none.
+    fn quad(&self, column: Option<usize>) -> Option<Address> {
+        let place = self.fields.get(column?)?;
+        let quotes = match &self.text.as_bytes()[place.clone()] {
+            [b'"', .., b'"'] => 1,
+            _ => 0,
+        };
+        let quad = quad_at(self.text.as_bytes(), place.start + quotes)?;
+        (quad.length + 2 * quotes == place.len()).then(|| Address::v4(quad.bits))
     }
 }
 
@@ -608,12 +635,9 @@ impl<R: Rows> Delimited<R> {
     /// The whole record; `Err` as its reject.
     fn read<'r>(&'r self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
         let (row, roles) = (self.table.row(record)?, &self.roles);
-        let subject = match roles.key(&row, roles.address) {
-            Some(text) => Some(read_subject(text.as_bytes(), roles.is_endpoint)?),
-            None => roles
-                .first_key(&row, &roles.stated)
-                .map_or(Ok(None), |host| stand_in(&host))?
-                .map(|(address, port)| (Subject::Address(address), port)),
+        let subject = match row.quad(roles.address) {
+            Some(address) => Some((Subject::Address(address), None)),
+            None => self.subject(&row)?,
         };
         let mut finding = match self.rows.judge(&row, roles) {
             Ok(finding) => finding,
@@ -628,6 +652,17 @@ impl<R: Rows> Delimited<R> {
         finding.time = self.time(&row)?;
         self.fill(&mut finding, &row);
         Ok(Findings::Some(vec![finding]))
+    }
+
+    /// What a row is about, with its port where that stands beside the address.
+    fn subject(&self, row: &Row<'_>) -> Result<Option<(Subject, Option<u16>)>, Reject> {
+        let roles = &self.roles;
+        if let Some(text) = roles.key(row, roles.address) {
+            return read_subject(text.as_bytes(), roles.is_endpoint).map(Some);
+        }
+        let host = roles.first_key(row, &roles.stated);
+        let found = host.map_or(Ok(None), |host| stand_in(&host))?;
+        Ok(found.map(|(address, port)| (Subject::Address(address), port)))
     }
 
     fn time(&self, row: &Row<'_>) -> Result<Option<Moment>, Reject> {

@@ -27,8 +27,9 @@
 //! once from its own line's start and once along the chain, plus `record_bytes_max` once per sweep.
 //! A single [`super::Format::frame`] costs at most `record_bytes_max` plus the way to the first newline.
 
+use super::simd::{BLOCK_BYTES, Marker, Marks, Work, with_best};
 use super::{Frame, Reject, Window};
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -244,17 +245,59 @@ impl Dialect {
 
     /// Where they are; of more than `max` the first ones. Without a quote every delimiter ends a field.
     pub(super) fn split(&self, record: &[u8], max: usize) -> Places {
-        let mut fields = self.fields(record);
-        if memchr(QUOTE, record).is_some() {
-            return std::iter::from_fn(move || fields.next_place()).take(max).collect();
-        }
         let mut places = Places::new();
-        let mut start = 0;
-        for end in memchr_iter(self.delimiter, record).chain([record.len()]).take(max) {
-            places.push(start..end);
-            start = end + 1;
+        let delimiter = self.delimiter;
+        if !with_best(Split { record, delimiter, max, places: &mut places }) {
+            places.clear();
+            let mut fields = self.fields(record);
+            places.extend(std::iter::from_fn(move || fields.next_place()).take(max));
         }
         places
+    }
+}
+
+/// Splits a record at all delimiters; `false` where it has a quote, and they tell nothing.
+struct Split<'r, 'p> {
+    record: &'r [u8],
+    delimiter: u8,
+    max: usize,
+    places: &'p mut Places,
+}
+
+impl Work for Split<'_, '_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self, marker: impl Marker) -> bool {
+        let Self { record, delimiter, max, places } = self;
+        let (mut at, mut start) = (0, 0);
+        let mut last = [0; BLOCK_BYTES];
+        while at < record.len() {
+            let block = match record[at..].first_chunk() {
+                Some(block) => block,
+                None => {
+                    last[..record.len() - at].copy_from_slice(&record[at..]);
+                    &last
+                }
+            };
+            let Marks { quotes, mut delimiters, .. } = marker.mark(block, delimiter);
+            if quotes != 0 {
+                return false;
+            }
+            while delimiters != 0 {
+                let end = at + delimiters.trailing_zeros() as usize;
+                delimiters &= delimiters - 1;
+                if places.len() < max {
+                    places.push(start..end);
+                }
+                start = end + 1;
+            }
+            at += BLOCK_BYTES;
+        }
+        if places.len() < max {
+            places.push(start..record.len());
+        }
+        true
     }
 }
 

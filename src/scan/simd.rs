@@ -120,6 +120,47 @@ pub(super) fn with_best<W: Work>(work: W) -> W::Output {
     work.run(Portable)
 }
 
+/// The dots and digits that begin at `at`, where an address stands there and 16 bytes can be looked at.
+pub(super) fn quad_at(bytes: &[u8], at: usize) -> Option<Quad> {
+    struct ReadQuad<'r>(&'r [u8; QUAD_ROOM_BYTES]);
+
+    impl Work for ReadQuad<'_> {
+        type Output = Option<Quad>;
+        #[inline(always)]
+        fn run(self, marker: impl Marker) -> Option<Quad> {
+            marker.quad(self.0)
+        }
+    }
+
+    with_best(ReadQuad(bytes.get(at..)?.first_chunk()?))
+}
+
+/// Bytes that are ASCII without NUL, as text; they are looked at many at once. `None` is no proof that they are no text.
+pub(super) fn plain_text(bytes: &[u8]) -> Option<&str> {
+    // SAFETY: each byte is below 128: ASCII is UTF-8.
+    with_best(IsPlain(bytes)).then(|| unsafe { std::str::from_utf8_unchecked(bytes) })
+}
+
+/// Whether all bytes are ASCII without NUL.
+struct IsPlain<'b>(&'b [u8]);
+
+impl Work for IsPlain<'_> {
+    type Output = bool;
+
+    /// A few of the last bytes are looked at twice, so that they are no special case.
+    #[inline(always)]
+    fn run(self, _: impl Marker) -> bool {
+        const AT_ONCE: usize = 32;
+        #[inline(always)]
+        fn is_plain(bytes: &[u8]) -> bool {
+            bytes.iter().fold(true, |all, byte| all & matches!(byte, 1..=127))
+        }
+        let Some(last) = self.0.last_chunk::<AT_ONCE>() else { return is_plain(self.0) };
+        let (blocks, _) = self.0.as_chunks::<AT_ONCE>();
+        blocks.iter().fold(is_plain(last), |all, block| all & is_plain(block))
+    }
+}
+
 /// Marks with what every processor has.
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
@@ -571,6 +612,22 @@ mod tests {
         #[inline(always)]
         fn run(self, marker: impl Marker) -> Marks {
             marker.mark(self.0, self.1)
+        }
+    }
+
+    #[test]
+    fn plain_text_is_ascii_without_nul() {
+        for length in 0..200 {
+            let plain = vec![b'a'; length];
+            assert_eq!(plain_text(&plain), std::str::from_utf8(&plain).ok());
+            for (place, byte) in (0..length).flat_map(|place| [0, 1, 127, 128, 255].map(|byte| (place, byte)))
+            {
+                let mut bytes = plain.clone();
+                bytes[place] = byte;
+                let told = matches!(byte, 1..=127);
+                assert_eq!(plain_text(&bytes).is_some(), told, "{byte} at {place} of {length}");
+                assert!(with_each(|| IsPlain(&bytes)).iter().all(|is_plain| *is_plain == told));
+            }
         }
     }
 
