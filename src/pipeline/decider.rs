@@ -12,6 +12,7 @@ use crate::policy::{
 use crate::scan::{Finding, Subject};
 use crate::spool;
 use crate::text::{host_name, with_host};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Decides findings and writes their lines. The same for all threads.
@@ -55,8 +56,8 @@ impl<'a> Excepted<'a> {
 /// The registrations that speak about a finding, by what they are found by.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// Those that hold its address, or all of its prefix.
-    pub address: Vec<Claim>,
+    /// Those that hold its address, or all of its prefix: one or two, nearly always.
+    pub address: SmallVec<[Claim; 2]>,
     /// Those of the name that it is about.
     pub stated: Vec<Claim>,
     /// Those of each name that the system shows of itself.
@@ -88,13 +89,16 @@ impl Claims {
         (stated, shown): (Option<&str>, &[Cow<'_, str>]),
         asn: Option<Asn>,
     ) -> Self {
-        let (address, inside): (Vec<Claim>, Vec<Claim>) = match subject {
-            None => (Vec::new(), Vec::new()),
-            Some(Subject::Address(address)) => (finder.covering(address).collect(), Vec::new()),
+        let mut address = SmallVec::new();
+        let mut inside = Vec::new();
+        match subject {
+            None => {}
+            Some(Subject::Address(subject)) => finder.covering(subject).for_each(|claim| address.push(claim)),
             Some(Subject::Prefix(prefix)) => {
-                (index.covering_prefix(prefix).collect(), index.inside(prefix).collect())
+                address.extend(index.covering_prefix(prefix));
+                inside.extend(index.inside(prefix));
             }
-        };
+        }
         let is_shared = matches!(subject, Some(Subject::Address(address)) if index.shared(address).is_some());
         // A special address is the same in many networks: no other key tells which of them is meant.
         let is_special = || subject.is_some_and(Subject::is_special);
@@ -119,7 +123,8 @@ impl Claims {
 
     /// Leaves out claims.
     pub fn retain(&mut self, mut keep: impl FnMut(&Claim) -> bool) {
-        let others = [&mut self.address, &mut self.stated, &mut self.asn];
+        self.address.retain(|claim| keep(claim));
+        let others = [&mut self.stated, &mut self.asn];
         for claims in others.into_iter().chain(&mut self.shown) {
             claims.retain(&mut keep);
         }

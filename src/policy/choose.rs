@@ -82,6 +82,12 @@ impl<'c> Evidence<'c> {
         List::ALL.into_iter().flat_map(move |list| self.of(list)).flatten()
     }
 
+    /// Whether something holds for [all of them](Self::claims).
+    pub(super) fn all(self, holds: impl Fn(&Claim) -> bool) -> bool {
+        let all = |claims: &[Claim]| claims.iter().all(&holds);
+        all(self.address) && all(self.stated) && self.shown.iter().all(|claims| all(claims)) && all(self.asn)
+    }
+
     /// The lists of one kind: of shown names one each, else one.
     fn of(self, list: List) -> impl Iterator<Item = &'c [Claim]> {
         let (one, several): (&[Claim], &[Vec<Claim>]) = match list {

@@ -126,8 +126,7 @@ fn choose_at_both_times<O: Owners>(case: &Case<'_>, without: &[OwnerIx], owners:
     let choose = |day| choose_without(case.evidence, day, without, owners);
     let (then, now) = case.days();
     let outcome_now = choose(now);
-    let same =
-        then == now || case.evidence.claims().all(|claim| is_valid(claim, then) == is_valid(claim, now));
+    let same = then == now || case.evidence.all(|claim| is_valid(claim, then) == is_valid(claim, now));
     if same {
         return settle(outcome_now);
     }
