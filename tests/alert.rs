@@ -248,7 +248,7 @@ fn hashes_of_ids_are_equal_where_alert_ids_are() {
         };
         for (owner, owner_id) in [(3, "school"), (4, "isp")] {
             let ids = alert::ids(&context, &finding, owner_id);
-            seen.push((ids, alert::id_hash(&context, &finding, owner), owner));
+            seen.push((ids, alert::id_hash(&mut Vec::new(), &context, &finding, owner), owner));
         }
     }
     let mut by_id = seen.clone();

@@ -12,11 +12,12 @@
 
 use super::line::Context;
 use crate::index::Registered;
+use crate::moment::Moment;
 use crate::net::{Address, Family, Prefix};
 use crate::scan::{Finding, Subject};
 use crate::text::host_name;
 use sha1::{Digest, Sha1};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
 use std::net::IpAddr;
 use uuid::{Builder, Uuid, uuid};
@@ -35,17 +36,20 @@ pub struct Ids {
     pub alert: Uuid,
 }
 
-/// Longest text of an ordinary id; longer ones grow.
-const TEXT_BYTES: usize = 256;
-
 /// The ids of a finding for one recipient.
 pub fn ids(context: &Context, finding: &Finding<'_>, owner_id: &str) -> Ids {
-    let mut text = Vec::with_capacity(TEXT_BYTES);
-    push_finding(&mut text, finding);
-    let finding_id = uuid_v5(&FINDINGS, &text);
+    ids_in(&mut Vec::new(), context, finding, owner_id)
+}
+
+/// As [`ids`]; `room` is for what they are made of, so that nothing is allocated for each.
+pub fn ids_in(room: &mut Vec<u8>, context: &Context, finding: &Finding<'_>, owner_id: &str) -> Ids {
+    let text = room;
     text.clear();
-    push_alert(&mut text, context, finding, finding_id, owner_id);
-    Ids { finding: finding_id, alert: uuid_v5(&ALERTS, &text) }
+    push_finding(text, finding);
+    let finding_id = uuid_v5(&FINDINGS, text);
+    text.clear();
+    push_alert(text, context, finding, finding_id, owner_id);
+    Ids { finding: finding_id, alert: uuid_v5(&ALERTS, text) }
 }
 
 /// The id of the alert of a finding for an owner; `time` as ids have it: with `Z`, or the text of `--observed`, or empty.
@@ -54,23 +58,34 @@ pub(super) fn alert_id(feed: &str, finding_id: Uuid, time: &str, owner_id: &str)
 }
 
 /// A hash of what the alert's id is made of, without making it: equal where the ids of two findings of one run are, for
-/// the same owner. It costs a tenth of the ids, and is in no output.
-pub fn id_hash(context: &Context, finding: &Finding<'_>, owner: u32) -> u64 {
-    let mut text = Vec::with_capacity(TEXT_BYTES);
-    match finding.subject {
-        Some(Subject::Address(address)) => text.extend_from_slice(&address.bits().to_le_bytes()),
-        Some(Subject::Prefix(prefix)) => push_prefix(&mut text, prefix),
-        None => {}
-    }
-    text.push(b'|');
-    push_said(&mut text, finding);
-    let is_v6 = matches!(finding.subject, Some(Subject::Address(address)) if address.family() == Family::V6);
+/// the same owner. It costs a tenth of the ids, and is in no output. `room` is for what is hashed.
+pub fn id_hash(room: &mut Vec<u8>, context: &Context, finding: &Finding<'_>, owner: u32) -> u64 {
+    let text = room;
+    text.clear();
+    // First what has a fixed length, so that no two can be taken for each other; all is hashed at once.
+    let (kind, bits) = match finding.subject {
+        None => (0, 0),
+        Some(Subject::Address(address)) if address.family() == Family::V4 => (1, address.bits()),
+        Some(Subject::Address(address)) => (2, address.bits()),
+        Some(Subject::Prefix(_)) => (3, 0),
+    };
     let port = finding.port.filter(|_| !finding.port_is_client);
     // A time that reads as the text of `--observed` gives the id of no time.
     let time = finding.time.filter(|&time| !context.is_observed(time));
+    let is_there = u8::from(port.is_some()) << 2 | u8::from(time.is_some()) << 3;
+    text.extend_from_slice(&owner.to_le_bytes());
+    text.push(kind | is_there);
+    text.extend_from_slice(&port.unwrap_or_default().to_le_bytes());
+    text.extend_from_slice(&time.map_or(0, Moment::unix_seconds).to_le_bytes());
+    text.extend_from_slice(&time.map_or(0, Moment::subsecond_nanos).to_le_bytes());
+    text.extend_from_slice(&bits.to_le_bytes());
+    if let Some(Subject::Prefix(prefix)) = finding.subject {
+        push_prefix(text, prefix);
+    }
+    text.push(b'|');
+    push_said(text, finding);
     let mut hasher = DefaultHasher::new();
-    (owner, is_v6, port, time).hash(&mut hasher);
-    hasher.write(&text);
+    hasher.write(text);
     hasher.finish()
 }
 
@@ -218,7 +233,7 @@ pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
 mod tests {
     use super::super::RunFacts;
     use super::*;
-    use crate::moment::{Moment, TimeText, read_time};
+    use crate::moment::{TimeText, read_time};
     use crate::net::{Prefix, Range};
     use crate::scan::{Kind, Side};
     use std::borrow::Cow;
@@ -320,10 +335,12 @@ mod tests {
             let context = context(observed);
             for (a, b) in findings.iter().flat_map(|a| findings.iter().map(move |b| (a, b))) {
                 let ids_equal = ids(&context, a, "owner").alert == ids(&context, b, "owner").alert;
-                let hashes_equal = id_hash(&context, a, 1) == id_hash(&context, b, 1);
+                let hash = |finding, owner| id_hash(&mut Vec::new(), &context, finding, owner);
+                let hashes_equal = hash(a, 1) == hash(b, 1);
                 assert_eq!(hashes_equal, ids_equal, "--observed {observed}: {a:?} and {b:?}");
             }
-            assert_ne!(id_hash(&context, &findings[0], 1), id_hash(&context, &findings[0], 2));
+            let hash = |owner| id_hash(&mut Vec::new(), &context, &findings[0], owner);
+            assert_ne!(hash(1), hash(2));
         }
     }
 }

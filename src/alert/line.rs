@@ -267,6 +267,11 @@ impl Recipient {
         Self { contact_pair, constituency_pair, owner_pairs, id: facts.id.to_owned() }
     }
 
+    /// Its owner_id, as the register first writes it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(super) fn contact_pair(&self) -> &[u8] {
         &self.contact_pair
     }

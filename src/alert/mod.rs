@@ -24,7 +24,7 @@ mod read;
 mod reference;
 
 pub use gate::{is_classification, is_severity};
-pub use id::{Ids, id_hash, ids};
+pub use id::{Ids, id_hash, ids, ids_in};
 pub use line::{
     Alert, Background, CLASSIFICATION_DEFAULT, Context, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts,
     ReportWords, RunFacts, TEXT_CHARS_MAX, write_line,

@@ -249,9 +249,9 @@ impl Decider<'_> {
         alert::ids(&self.context, finding, "").finding
     }
 
-    /// What the sorter compares ids by.
-    pub(super) fn id_hash(&self, finding: &Finding<'_>, owner: u32) -> u64 {
-        alert::id_hash(&self.context, finding, owner)
+    /// What the sorter compares ids by; `room` is for what is hashed.
+    pub(super) fn id_hash(&self, room: &mut Vec<u8>, finding: &Finding<'_>, owner: u32) -> u64 {
+        alert::id_hash(room, &self.context, finding, owner)
     }
 
     /// What every alert of an owner says.

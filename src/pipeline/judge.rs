@@ -21,6 +21,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Batch {
     found: Vec<MatchParts>,
+    /// For what is hashed of each match.
+    room: Vec<u8>,
     spill: Vec<u8>,
     books: Books,
     rejected_first: Vec<(u64, usize, Reject)>,
@@ -105,7 +107,8 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
         for finding in &findings {
             let mut push = |line: &Line, verdict: u8| {
                 let owner = line.owner.0;
-                let id_hash = self.decider.id_hash(&self.decider.as_told(finding, line), owner);
+                let told = self.decider.as_told(finding, line);
+                let id_hash = self.decider.id_hash(&mut batch.room, &told, owner);
                 batch.found.push(MatchParts {
                     owner,
                     verdict,

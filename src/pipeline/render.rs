@@ -17,7 +17,7 @@ use super::group::Group;
 use super::judge::Spill;
 use super::sort::{Match, Sorted};
 use super::wide::Wide;
-use crate::alert::{Ids, Merged, Recipient};
+use crate::alert::{Ids, Merged, Recipient, ids_in};
 use crate::policy::{Decision, Entry, Hold, Line, Severity, Tlp};
 use crate::scan::{Finding, Findings, Format, Frame, Window};
 use rayon::prelude::*;
@@ -201,7 +201,7 @@ impl<'a> Work<'a> {
     /// Renders groups until it has too many bytes; returns the pieces and how many groups they are of.
     fn render_task(self, groups: &[&[Match]]) -> Result<(Vec<Piece>, usize), RunError> {
         let mut pieces: Vec<Piece> = Vec::new();
-        let (mut bytes, mut record) = (0, Vec::new());
+        let (mut bytes, mut room) = (0, Room::default());
         for (done, group) in groups.iter().enumerate() {
             if bytes >= TASK_BYTES_MAX {
                 return Ok((pieces, done));
@@ -218,20 +218,20 @@ impl<'a> Work<'a> {
             self.look_at_cancelled()?;
             let piece = pieces.last_mut().expect("pushed above");
             let before = piece.bytes.len();
-            self.render_group(group, &mut record, piece)?;
+            self.render_group(group, &mut room, piece)?;
             bytes += piece.bytes.len() - before;
         }
         Ok((pieces, groups.len()))
     }
 
-    /// `record` is room for a copy.
-    fn render_group(self, group: &[Match], record: &mut Vec<u8>, piece: &mut Piece) -> Result<(), RunError> {
+    fn render_group(self, group: &[Match], room: &mut Room, piece: &mut Piece) -> Result<(), RunError> {
         let &[only] = group else {
             return Group::gather(group, self)?.write(self, piece);
         };
+        let Room { record, ids } = room;
         self.copy(only, record)?;
         let again = self.decide_again(only, record)?;
-        let ids = self.ids(only, &again);
+        let ids = ids_in(ids, &self.decider.context, &again.finding, piece.recipient.id());
         piece.push(self, &again, &ids, only.record(), None);
         Ok(())
     }
@@ -291,6 +291,15 @@ impl<'a> Work<'a> {
         };
         Ok(Again { finding: told.unwrap_or(finding), entry, line, hold })
     }
+}
+
+/// What a task needs for each alert anew, so that nothing is allocated for it.
+#[derive(Default)]
+struct Room {
+    /// For a copy of its record.
+    record: Vec<u8>,
+    /// For what its ids are made of.
+    ids: Vec<u8>,
 }
 
 /// What a match comes to when it is decided again.
