@@ -5,7 +5,7 @@
 //!
 //! Simply: for each alert, find its record, copy it, parse it, decide it, write its line. Departures from that:
 //! 1. The records of one recipient lie all over the dump, and each would be waited for: measured, a seventh of all that a line
-//!    costs. A task [fetches](Records::fetch) many at once: it reads bytes of each and does not wait for one before the next.
+//!    costs. A task [asks for](Records::fetch) many at once, before it reads the first, and waits for none.
 //! 2. A task copies its records into one buffer, one after the other, and gives a piece room for all its lines at once.
 //!
 //! What is in memory at once has limits, whatever the dump: [`BATCH_MATCHES`] matches, [`TASK_BYTES_MAX`] of lines a task
@@ -19,7 +19,7 @@ use super::sort::{Match, Sorted};
 use super::wide::Wide;
 use crate::alert::{Ids, Merged, Recipient, ids_in};
 use crate::policy::{Decision, Entry, Hold, Line, Severity, Tlp};
-use crate::scan::{Finding, Findings, Format, Frame, Window};
+use crate::scan::{Finding, Findings, Format, Frame, Window, prefetch};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::os::unix::fs::FileExt as _;
@@ -37,8 +37,8 @@ const TASK_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an ordinary line, and some more.
 const LINE_BYTES: usize = 1024;
 
-/// Alerts whose records are fetched at once.
-const GROUPS_AHEAD: usize = 128;
+/// Alerts whose records are asked for at once. One by one, each would wait for where its page is (measured).
+const GROUPS_AHEAD: usize = 64;
 
 /// What memory gives at once.
 const CACHE_LINE_BYTES: usize = 64;
@@ -207,7 +207,7 @@ impl<'a> Work<'a> {
                 return Ok((pieces, done));
             }
             if done % GROUPS_AHEAD == 0 {
-                self.records.fetch(&groups[done..(done + GROUPS_AHEAD).min(groups.len())]);
+                groups[done..].iter().take(GROUPS_AHEAD).for_each(|group| self.records.fetch(group));
             }
             if pieces.last().is_none_or(|piece| !piece.is_for(group[0])) {
                 let mut piece = Piece::new(group[0], self.decider);
@@ -369,20 +369,16 @@ impl Piece {
 }
 
 impl Records<'_> {
-    /// Brings records out of memory, many at a time, before they are looked at one by one. Those of a spill are the system's to
-    /// bring.
-    fn fetch(&self, groups: &[&[Match]]) {
+    /// Asks for the records of an alert, which are not looked at yet; of many only for the first. Those of a spill are the system's
+    /// to bring.
+    #[inline]
+    fn fetch(&self, group: &[Match]) {
         let Self::Map(bytes) = self else { return };
-        let mut read = 0;
-        for group in groups {
-            for found in *group {
-                let start = found.offset() as usize;
-                for place in [start, start + CACHE_LINE_BYTES] {
-                    read |= bytes.get(place).copied().unwrap_or_default();
-                }
-            }
+        for found in group.iter().take(GROUPS_AHEAD) {
+            let start = found.offset() as usize;
+            prefetch(bytes, start);
+            prefetch(bytes, start + CACHE_LINE_BYTES);
         }
-        std::hint::black_box(read);
     }
 
     fn copy(&self, found: Match, format: &dyn Format, record: &mut Vec<u8>) -> Result<(), RunError> {

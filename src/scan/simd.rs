@@ -120,6 +120,15 @@ pub(super) fn with_best<W: Work>(work: W) -> W::Output {
     work.run(Portable)
 }
 
+/// Says that the byte at `at` will soon be read; any position will do.
+#[inline]
+pub fn prefetch(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(bytes, at);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}
+
 /// The dots and digits that begin at `at`, where an address stands there and 16 bytes can be looked at.
 pub(super) fn quad_at(bytes: &[u8], at: usize) -> Option<Quad> {
     struct ReadQuad<'r>(&'r [u8; QUAD_ROOM_BYTES]);
@@ -493,7 +502,7 @@ mod x86 {
     }
 
     #[inline(always)]
-    fn prefetch(bytes: &[u8], at: usize) {
+    pub(super) fn prefetch(bytes: &[u8], at: usize) {
         // Into the second-level cache, which has room for more that is under way than the first (measured).
         // SAFETY: the target has SSE; a prefetch reads nothing and may be given any address, also one of nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(bytes.as_ptr().wrapping_add(at).cast()) }
