@@ -56,13 +56,13 @@ impl Group {
         let ids = work.ids(found, &again);
         let tlp = work.notice_tlp(&again);
         if let Some(line) = self.line_of(&ids) {
-            line.merged.add(&again.finding, tlp);
+            line.merged.add(again.finding(), tlp);
             line.hold = line.hold.min(again.hold);
             self.duplicates += 1;
             return Ok(());
         }
         let mut merged = Merged::default();
-        merged.add(&again.finding, tlp);
+        merged.add(again.finding(), tlp);
         let hold = again.hold;
         drop(again);
         self.lines.push(GroupLine { ids, found, record, merged, hold });

@@ -231,7 +231,7 @@ impl<'a> Work<'a> {
         let Room { record, ids } = room;
         self.copy(only, record)?;
         let again = self.decide_again(only, record)?;
-        let ids = ids_in(ids, &self.decider.context, &again.finding, piece.recipient.id());
+        let ids = ids_in(ids, &self.decider.context, again.finding(), piece.recipient.id());
         piece.push(self, &again, &ids, only.record(), None);
         Ok(())
     }
@@ -248,12 +248,12 @@ impl<'a> Work<'a> {
 
     /// The label that an alert of a match bears alone.
     pub(super) fn notice_tlp(self, again: &Again<'_>) -> Tlp {
-        self.decider.context.notice_tlp(&again.finding)
+        self.decider.context.notice_tlp(again.finding())
     }
 
     /// The ids of a match.
     pub(super) fn ids(self, found: Match, again: &Again<'_>) -> Ids {
-        self.decider.ids(&again.finding, found.owner())
+        self.decider.ids(again.finding(), found.owner())
     }
 
     /// Decides a copied record once more; an error unless it comes to the same.
@@ -261,13 +261,20 @@ impl<'a> Work<'a> {
     where
         'a: 'r,
     {
-        let Findings::Some(findings) = self.format.findings(record) else { return Err(RunError::Changed) };
-        let finding =
-            findings.into_iter().find(|finding| finding.part == found.part()).ok_or(RunError::Changed)?;
+        let Findings::Some(mut findings) = self.format.findings(record) else {
+            return Err(RunError::Changed);
+        };
+        let part = findings.iter().position(|finding| finding.part == found.part());
+        let part = part.ok_or(RunError::Changed)?;
+        // Nearly always it is the first; to swap it with itself is to copy it three times.
+        if part > 0 {
+            findings.swap(0, part);
+        }
+        let finding = &findings[0];
         let owned = |line: &Line| line.owner.0 == found.owner();
         let (line, hold) = match self.wide.line(found, record) {
             Some((line, reason)) => (line, Some(reason)),
-            None => match self.decider.decide(&finding) {
+            None => match self.decider.decide(finding) {
                 Decision::Share(line) if owned(&line) => (line, found.fuse()),
                 Decision::ShareWith(lines, _) => {
                     (*lines.iter().find(|line| owned(line)).ok_or(RunError::Changed)?, found.fuse())
@@ -284,12 +291,11 @@ impl<'a> Work<'a> {
         if verdict != found.verdict() {
             return Err(RunError::Changed);
         }
-        let entry = self.decider.context.entry(&finding);
-        let told = match self.decider.as_told(&finding, &line) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(told) => Some(told),
-        };
-        Ok(Again { finding: told.unwrap_or(finding), entry, line, hold })
+        let entry = self.decider.context.entry(finding);
+        if let Cow::Owned(told) = self.decider.as_told(finding, &line) {
+            findings[0] = told;
+        }
+        Ok(Again { findings, entry, line, hold })
     }
 }
 
@@ -304,12 +310,19 @@ struct Room {
 
 /// What a match comes to when it is decided again.
 pub(super) struct Again<'r> {
-    /// As it is told.
-    pub(super) finding: Finding<'r>,
+    /// The first is the match's, as it is told. It stays where it was made: it is large.
+    findings: Vec<Finding<'r>>,
     entry: Option<&'r Entry>,
     line: Line,
     /// Why it is held, if it is.
     pub(super) hold: Option<Hold>,
+}
+
+impl<'r> Again<'r> {
+    /// As it is told.
+    pub(super) fn finding(&self) -> &Finding<'r> {
+        &self.findings[0]
+    }
 }
 
 impl Piece {
@@ -340,7 +353,8 @@ impl Piece {
         record: u64,
         merged: Option<&Merged>,
     ) {
-        let Again { finding, entry, line, hold } = again;
+        let Again { findings: _, entry, line, hold } = again;
+        let finding = again.finding();
         let decider = work.decider;
         decider.write_line(
             &mut self.bytes,
@@ -356,7 +370,7 @@ impl Piece {
         self.lines += 1;
         self.severities[decider.context.severity(finding, *entry) as usize] += 1;
         self.reasons.extend(again.hold);
-        self.count_identifier(again.finding.identifier.as_deref().unwrap_or_default());
+        self.count_identifier(finding.identifier.as_deref().unwrap_or_default());
     }
 
     /// Most lines say what the line before said, and a piece has few.

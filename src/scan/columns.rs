@@ -639,10 +639,12 @@ impl<R: Rows> Delimited<R> {
             Some(address) => Some((Subject::Address(address), None)),
             None => self.subject(&row)?,
         };
-        let mut finding = match self.rows.judge(&row, roles) {
-            Ok(finding) => finding,
+        // Filled in where it stays: it is large.
+        let mut findings = match self.rows.judge(&row, roles) {
+            Ok(finding) => vec![finding],
             Err(skip) => return Ok(Findings::Skipped(skip)),
         };
+        let finding = &mut findings[0];
         finding.subject = subject.map(|(subject, _)| subject);
         finding.port = match row.text(roles.port) {
             Some(text) => read_port(text.as_bytes()).ok_or(Reject::Port)?,
@@ -650,8 +652,8 @@ impl<R: Rows> Delimited<R> {
         };
         finding.port_is_client = roles.port_is_client;
         finding.time = self.time(&row)?;
-        self.fill(&mut finding, &row);
-        Ok(Findings::Some(vec![finding]))
+        self.fill(finding, &row);
+        Ok(Findings::Some(findings))
     }
 
     /// What a row is about, with its port where that stands beside the address.
