@@ -240,21 +240,22 @@ impl<F: FnMut() -> io::Result<File>> Sorter<F> {
         self.finish(|_| false)
     }
 
+    /// In memory the second order is made first: ids are then compared within each file, most of which have no two equal ones.
     fn finish_in_memory(mut self, holds_all: impl FnOnce(Sending) -> bool) -> Sorted {
-        self.matches.par_sort_unstable_by_key(|found| found.by_id());
-        let mut counting = Counting::default();
-        self.matches.chunk_by(|a, b| a.leads(*b)).for_each(|group| counting.add(group[0]));
-        if holds_all(counting.sending) {
+        let mut files = files_in_order(&mut self.matches);
+        let mut alerts: Vec<usize> =
+            files.par_iter().map_init(Vec::new, |ids, file| alerts(file, ids)).collect();
+        let mut sending = Sending::default();
+        for (_, alerts) in files.iter().zip(&alerts).filter(|(file, _)| file[0].verdict() == 0) {
+            sending.alerts += *alerts as u64;
+            sending.owners += 1;
+        }
+        if holds_all(sending) {
             self.matches.iter_mut().for_each(|found| *found = found.held_back());
-            self.matches.par_sort_unstable_by_key(|found| found.by_id());
+            files = files_in_order(&mut self.matches);
+            alerts = files.par_iter().map_init(Vec::new, |ids, file| self::alerts(file, ids)).collect();
         }
-        for group in self.matches.chunk_by_mut(|a, b| a.leads(*b)) {
-            let leader = group[0];
-            group.iter_mut().for_each(|found| *found = found.led_by(leader));
-        }
-        // Files stand in their order already: each is sorted for itself.
-        let files: Vec<&mut [Match]> = self.matches.chunk_by_mut(|a, b| a.file() == b.file()).collect();
-        files.into_par_iter().for_each(|file| file.par_sort_unstable_by_key(|found| found.by_leader()));
+        files.par_iter_mut().zip(alerts).for_each(|(file, alerts)| lead(file, alerts));
         let matches = self.matches.len() as u64;
         Sorted { matches, source: SortedSource::Memory(self.matches.into_iter()) }
     }
@@ -269,6 +270,33 @@ impl<F: FnMut() -> io::Result<File>> Sorter<F> {
         self.runs.push(run);
         Ok(())
     }
+}
+
+/// The files of these matches, each by record.
+fn files_in_order(matches: &mut [Match]) -> Vec<&mut [Match]> {
+    matches.par_sort_unstable_by_key(|found| (found.who, found.part()));
+    matches.chunk_by_mut(|a, b| a.file() == b.file()).collect()
+}
+
+/// How many different ids a file has; `ids` is room for them.
+fn alerts(file: &[Match], ids: &mut Vec<u64>) -> usize {
+    ids.clear();
+    ids.extend(file.iter().map(|found| found.id >> VERDICT_BITS));
+    ids.par_sort_unstable();
+    ids.chunk_by(|a, b| a == b).count()
+}
+
+/// Gives each match of a file, which are by record, its leader, and brings followers behind theirs.
+fn lead(file: &mut [Match], alerts: usize) {
+    if alerts == file.len() {
+        return file.iter_mut().for_each(|found| *found = found.led_by(*found));
+    }
+    file.par_sort_unstable_by_key(|found| found.by_id());
+    for group in file.chunk_by_mut(|a, b| a.leads(*b)) {
+        let leader = group[0];
+        group.iter_mut().for_each(|found| *found = found.led_by(leader));
+    }
+    file.par_sort_unstable_by_key(|found| found.by_leader());
 }
 
 /// Counts what would be sent, from leaders in the order of the notices.
