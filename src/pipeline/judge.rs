@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// What one chunk gathers. Numbers and positions count within the chunk.
 #[derive(Default)]
 pub(super) struct Batch {
-    found: Vec<MatchParts>,
+    /// With the numbers of records that count within the chunk.
+    found: Vec<Match>,
     /// For what is hashed of each match.
     room: Vec<u8>,
     spill: Vec<u8>,
@@ -109,14 +110,14 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
                 let owner = line.owner.0;
                 let told = self.decider.as_told(finding, line);
                 let id_hash = self.decider.id_hash(&mut batch.room, &told, owner);
-                batch.found.push(MatchParts {
+                batch.found.push(Match::new(MatchParts {
                     owner,
                     verdict,
                     record: number,
                     part: finding.part,
                     offset,
                     id_hash,
-                });
+                }));
             };
             let decision = self.decider.decide(finding);
             if let Some(restriction) = &self.restriction
@@ -187,9 +188,7 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
             None => 0,
         };
         for found in batch.found {
-            let record = records_before + found.record + 1;
-            let found = Match::new(MatchParts { record, offset: base + found.offset, ..found });
-            self.sorter.push(found).map_err(RunError::scratch)?;
+            self.sorter.push(found.moved(records_before + 1, base)).map_err(RunError::scratch)?;
         }
         Ok(())
     }

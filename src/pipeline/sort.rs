@@ -78,6 +78,12 @@ impl Match {
         }
     }
 
+    /// The same of a chunk's match in the dump, where so many records and bytes stand before the chunk.
+    pub(super) fn moved(self, records: u64, bytes: u64) -> Self {
+        debug_assert!(self.record() + records < RECORDS_MAX && self.offset() + bytes < OFFSET_MAX);
+        Self { who: self.who + records, place: self.place + bytes, ..self }
+    }
+
     /// The owner's number in the index.
     pub(super) fn owner(self) -> u32 {
         (self.who >> RECORD_BITS) as u32 & ((1 << OWNER_BITS) - 1)
