@@ -107,15 +107,13 @@ pub(super) trait Work {
 }
 
 /// Does the work with the best marker that this processor has.
+#[inline]
 pub(super) fn with_best<W: Work>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
-    {
-        if let Some(marker) = x86::Avx512::found() {
-            return marker.with(work);
-        }
-        if let Some(marker) = x86::Avx2::found() {
-            return marker.with(work);
-        }
+    match x86::best() {
+        Some(x86::Best::Avx512(marker)) => return marker.with(work),
+        Some(x86::Best::Avx2(marker)) => return marker.with(work),
+        None => {}
     }
     work.run(Portable)
 }
@@ -240,6 +238,21 @@ mod x86 {
         Structure, Work,
     };
     use std::arch::x86_64::*;
+    use std::sync::OnceLock;
+
+    /// The best that this processor has.
+    #[derive(Clone, Copy)]
+    pub(super) enum Best {
+        Avx512(Avx512),
+        Avx2(Avx2),
+    }
+
+    /// Looked for once: a row of a table is too little work to ask for a dozen features.
+    #[inline]
+    pub(super) fn best() -> Option<Best> {
+        static BEST: OnceLock<Option<Best>> = OnceLock::new();
+        *BEST.get_or_init(|| Avx512::found().map(Best::Avx512).or_else(|| Avx2::found().map(Best::Avx2)))
+    }
 
     /// The proof that the processor has AVX-512 F and BW, and BMI, POPCNT and PCLMULQDQ.
     #[derive(Clone, Copy)]
