@@ -9,6 +9,7 @@ use crate::scan::{Finding, Side};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// What is known of a kind of trouble.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -34,7 +35,28 @@ pub struct Entry {
 pub struct Catalogue {
     entries: Vec<Entry>,
     /// By names, identifiers, CVE numbers and tags in lower case.
-    words: HashMap<Box<[u8]>, Word>,
+    words: HashMap<Box<[u8]>, Word, BuildHasherDefault<WordHasher>>,
+}
+
+/// FNV-1a: words are short, and none is put in by who writes a dump.
+#[derive(Clone, Copy)]
+struct WordHasher(u64);
+
+impl Default for WordHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for WordHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 =
+            bytes.iter().fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A word that leads to an entry.
