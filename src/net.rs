@@ -612,7 +612,9 @@ impl Range {
         if !self.holds(address) {
             return None;
         }
-        self.pieces().find(|piece| piece.holds(address))
+        // Most ranges are one piece.
+        let first = self.piece_at(self.first().bits());
+        if first.holds(address) { Some(first) } else { self.pieces().find(|piece| piece.holds(address)) }
     }
 
     /// The widest prefix that starts at `first` and ends inside.
