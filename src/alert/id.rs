@@ -164,8 +164,28 @@ fn push_lower(out: &mut Vec<u8>, text: &str) {
     out[start..].make_ascii_lowercase();
 }
 
+/// As it displays, likewise in registers.
 pub(super) fn push_uuid(out: &mut Vec<u8>, uuid: Uuid) {
-    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    let (high, low) = uuid.as_u64_pair();
+    let [one, two, three, four] = [high >> 32, high, low >> 32, low].map(|half| u128::from(hex(half as u32)));
+    const DASH: u128 = b'-' as u128;
+    const FOUR_BYTES: u128 = 0xffff_ffff;
+    let middle = DASH | (two & FOUR_BYTES) << 8 | DASH << 40 | (two >> 32) << 48 | DASH << 80;
+    let middle = middle | (three & FOUR_BYTES) << 88 | DASH << 120;
+    out.extend_from_slice(&(one as u64).to_le_bytes());
+    out.extend_from_slice(&middle.to_le_bytes());
+    out.extend_from_slice(&((three >> 32) as u32).to_le_bytes());
+    out.extend_from_slice(&(four as u64).to_le_bytes());
+}
+
+/// Eight lower-case hexadecimal digits as text, the first one lowest: all at once.
+fn hex(number: u32) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let halves = (u64::from(number) | u64::from(number) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (halves | halves << 8) & (0xff * 0x0001_0001_0001_0001);
+    let digits = (bytes | bytes << 4) & (0xf * EACH);
+    let is_letter = (digits + 6 * EACH) >> 4 & EACH;
+    (digits + EACH * u64::from(b'0') + is_letter * u64::from(b'a' - b'0' - 10)).swap_bytes()
 }
 
 /// As it displays, but without the machinery of formatting: addresses and numbers are most of a line.
@@ -340,6 +360,9 @@ mod tests {
         for end in 0..text.len() {
             let ours = uuid_v5(&mut Vec::new(), &ALERTS, |out| out.extend_from_slice(&text[..end]));
             assert_eq!(ours, Uuid::new_v5(&ALERTS, &text[..end]));
+            let mut shown = Vec::new();
+            push_uuid(&mut shown, ours);
+            assert_eq!(shown, ours.hyphenated().to_string().as_bytes());
         }
     }
 
