@@ -152,6 +152,7 @@ impl Dump<'_> {
             record_bytes_max: self.record_bytes_max,
             hash_prefix: Some(OBSERVED),
             keeps_all_rejects: true,
+            is_read_again: false,
             pool: None,
             cancelled,
             progress: &|_| {},

@@ -36,6 +36,9 @@ pub const CHUNK_BYTES: usize = 512 * 1024;
 /// Chunks in a window of a map: at its end threads wait for the last one, so that there are many.
 const MAPPED_WINDOW_CHUNKS: usize = 64;
 
+/// Chunks of a window that nobody reads any more, whose map is undone at once: each such call interrupts all threads.
+const UNMAPPED_CHUNKS: usize = 16;
+
 /// Chunks in a window of a stream, which is in memory.
 const WINDOW_CHUNKS: usize = 16;
 
@@ -59,6 +62,8 @@ pub struct DriveOptions<'a> {
     pub hash_prefix: Option<&'a [u8]>,
     /// Every reject is handed on with its position, not only a chunk's first.
     pub keeps_all_rejects: bool,
+    /// Records are read again after the drive: a map then stays as it is.
+    pub is_read_again: bool,
     /// Whose threads sweep; `None`: the pool of the calling thread.
     pub pool: Option<&'a ThreadPool>,
     /// Set by anyone to stop between windows.
@@ -240,6 +245,8 @@ struct Fresh<'d> {
     place: Place,
     /// The map that the window is; its pages are asked for a chunk at a time.
     mapped: Option<&'d Mapped>,
+    /// Bytes of the map that nobody reads any more.
+    behind: Range<usize>,
 }
 
 /// Where a window's bytes stand in the dump.
@@ -306,24 +313,30 @@ impl<J: Judge> Sink for ChunkSink<'_, J> {
 
 impl<J: Judge> Drive<'_, J> {
     /// A mapped dump is all there: windows only bound how much is done between looks at `cancelled`.
-    fn mapped(&mut self, mapped: &Mapped) -> Result<u64, DriveError<J::Error>> {
-        let bytes = mapped.bytes();
+    fn mapped(&mut self, map: &Mapped) -> Result<u64, DriveError<J::Error>> {
+        let bytes = map.bytes();
         let (mut at, mut start) = (0, self.format.body());
-        let mut let_go = 0;
+        let (mut behind, mut let_go) = (0..0, 0);
         while at < bytes.len() {
             let end = (at + self.window_bytes(MAPPED_WINDOW_CHUNKS)).min(bytes.len());
             self.look_at_cancelled()?;
             let window = Window { bytes, at_end: true };
             let place = Place { raw_base: 0, gap: 0 };
-            let fresh = Fresh { window, bytes: at..end, hashed: false, start, place, mapped: Some(mapped) };
+            let mapped = Some(map);
+            let fresh =
+                Fresh { window, bytes: at..end, hashed: false, start, place, mapped, behind: behind.clone() };
             start = self.window(&fresh)?;
             // The window at hand stays: a record may reach from it into the next.
-            mapped.let_go(let_go..at);
+            let done = let_go..at;
+            map.let_go(done.clone());
+            if !self.options.is_read_again {
+                behind = done;
+            }
             (let_go, at) = (at, end);
             (self.options.progress)(at as u64);
         }
         // All once more: what the system keeps in large pieces stays as long as a part of it is in use.
-        mapped.let_go(0..bytes.len());
+        map.let_go(0..bytes.len());
         Ok(bytes.len() as u64)
     }
 
@@ -353,7 +366,7 @@ impl<J: Judge> Drive<'_, J> {
                 }
                 let (window, bytes) = decoded.window(&carry.bytes);
                 let place = Place { raw_base: carry.raw_base, gap: carry.gap };
-                let fresh = Fresh { window, bytes, hashed, start, place, mapped: None };
+                let fresh = Fresh { window, bytes, hashed, start, place, mapped: None, behind: 0..0 };
                 let next = self.window(&fresh)?;
                 let kept = next.min(window.bytes.len());
                 start = next - kept;
@@ -429,6 +442,11 @@ impl<J: Judge> Drive<'_, J> {
     fn sweep_guess(&self, fresh: &Fresh<'_>, i: usize, chunk: Range<usize>) -> Swept<J::Batch> {
         if let Some(mapped) = fresh.mapped {
             mapped.prefetch(chunk.clone());
+            if i.is_multiple_of(UNMAPPED_CHUNKS) {
+                let piece =
+                    |i: usize| (fresh.behind.start + i * self.options.chunk_bytes).min(fresh.behind.end);
+                mapped.unmap(piece(i)..piece(i + UNMAPPED_CHUNKS));
+            }
         }
         let known = i == 0 || fresh.start >= chunk.start;
         let first = if known { fresh.start } else { self.format.guess(fresh.window, chunk.start) };

@@ -74,6 +74,7 @@ fn first_alerts(job: &Job<'_>, dump: &mut Dump, report: &RunReport) -> Result<Ve
         record_bytes_max: dump.facts.options.record_bytes_max,
         hash_prefix: None,
         keeps_all_rejects: false,
+        is_read_again: false,
         pool: job.pool,
         cancelled: job.cancelled,
         progress: &|_| {},

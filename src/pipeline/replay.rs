@@ -77,6 +77,7 @@ pub fn replay_record(job: &Job<'_>, number: u64) -> Result<Option<Replay>, RunEr
         record_bytes_max: dump.facts.options.record_bytes_max,
         hash_prefix: None,
         keeps_all_rejects: false,
+        is_read_again: false,
         pool: job.pool,
         cancelled: job.cancelled,
         progress: &|_| {},
