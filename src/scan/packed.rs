@@ -197,7 +197,7 @@ pub(super) trait Unpack: Send {
         false
     }
 
-    /// A part that begins here was unpacked elsewhere.
+    /// Parts that begin here were unpacked elsewhere.
     fn skip_part(&mut self) {}
 }
 

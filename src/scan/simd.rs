@@ -120,7 +120,7 @@ pub(super) fn with_best<W: Work>(work: W) -> W::Output {
 
 /// Says that the byte at `at` will soon be read; any position will do.
 #[inline]
-pub fn prefetch(bytes: &[u8], at: usize) {
+pub(crate) fn prefetch(bytes: &[u8], at: usize) {
     #[cfg(target_arch = "x86_64")]
     x86::prefetch(bytes, at);
     #[cfg(not(target_arch = "x86_64"))]

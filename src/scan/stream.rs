@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How far a compressed dump may unpack before its ratio is looked at, bytes: 64 MiB do no harm.
 pub const RATIO_FREE_BYTES: u64 = 64 << 20;
 
-/// Stored bytes read at once.
+/// Stored bytes read at once; more where parts are unpacked at once.
 const STORED_BLOCK_BYTES: usize = 256 << 10;
 const _: () = assert!(STORED_BLOCK_BYTES > PIECE_BYTES_MAX);
 
@@ -197,6 +197,8 @@ struct Raw {
     packing: Option<Packing>,
     unpack: Option<Box<dyn Unpack>>,
     parts: Parts,
+    /// A part that said how long it is did not come out clean: no more are unpacked at once for nothing.
+    is_sequential: bool,
     bytes: u64,
     bytes_max: u64,
     /// Of unpacked to stored bytes; of a plain dump any is allowed.
@@ -221,6 +223,7 @@ impl Raw {
             packing,
             unpack: packing.map(|packing| packing.unpacker(password)),
             parts: Parts::default(),
+            is_sequential: false,
             bytes: 0,
             bytes_max: options.decompressed_bytes_max,
             ratio_max: options.ratio_max.or(packing.map(Packing::ratio_max)).unwrap_or(u64::MAX),
@@ -248,13 +251,17 @@ impl Raw {
                 return Ok(given);
             }
             if let Some(pool) = pool
+                && !self.is_sequential
                 && unpack.is_between_parts()
                 && let Some(mut batch) = Batch::new(packing, pool)
             {
                 while batch.add(self.stored.at_hand()) && self.stored.fetch_more(&self.origin)? > 0 {}
-                if batch.is_worth_it() && self.parts.unpack(&batch, self.stored.at_hand(), pool) > 0 {
-                    unpack.skip_part();
-                    continue;
+                if batch.is_worth_it() {
+                    if self.parts.unpack(&batch, self.stored.at_hand(), pool) > 0 {
+                        unpack.skip_part();
+                        continue;
+                    }
+                    self.is_sequential = true;
                 }
             }
             let step = unpack.unpack(self.stored.at_hand(), out);
@@ -347,11 +354,11 @@ impl Stored {
         fill(origin, &mut self.block)
     }
 
-    /// Reads another block after what is at hand, however much that is; 0: the file has ended.
+    /// Reads as much as is at hand after it, at least a block; 0: the file has ended.
     fn fetch_more(&mut self, origin: &Origin) -> Result<usize, SourceError> {
         self.block.drain(..self.used_in_block);
         self.used_in_block = 0;
-        self.block.reserve_exact(STORED_BLOCK_BYTES);
+        self.block.reserve_exact(self.block.len().max(STORED_BLOCK_BYTES));
         fill(origin, &mut self.block)
     }
 
