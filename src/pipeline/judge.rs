@@ -33,7 +33,7 @@ pub(super) struct Batch {
 }
 
 /// The one judge of a run: its shared half decides, its other half keeps the books.
-pub(super) struct RunJudge<'a, F> {
+pub(super) struct RunJudge<'a, 'p, F> {
     pub(super) format: &'a dyn Format,
     pub(super) decider: &'a Decider<'a>,
     /// The Dutch space, where the index knows it: what nobody there has registered is counted.
@@ -46,7 +46,7 @@ pub(super) struct RunJudge<'a, F> {
     pub(super) changes: Changes,
     /// Where matched records are kept that cannot be read twice.
     pub(super) spill: Option<Spill>,
-    pub(super) sorter: Sorter<F>,
+    pub(super) sorter: Sorter<'p, F>,
     pub(super) books: Books,
     pub(super) rejected_first: Vec<RejectedAt>,
     /// Gets every reject: the dump's name, and where to write it.
@@ -72,7 +72,7 @@ pub(super) struct Spill {
     pub(super) bytes: u64,
 }
 
-impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
+impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, '_, F> {
     type Batch = Batch;
     type Error = RunError;
 
@@ -194,15 +194,15 @@ impl<F: FnMut() -> io::Result<File> + Sync> Judge for RunJudge<'_, F> {
     }
 }
 
-impl<F> RunJudge<'_, F> {
+impl<F> RunJudge<'_, '_, F> {
     fn write_reject(&mut self, at: RejectedAt, from: &[u8]) -> Result<(), RunError> {
         let Some((dump, out)) = &mut self.rejects else { return Ok(()) };
         let line = &from[..memchr::memchr(b'\n', from).unwrap_or(from.len())];
         let line = RejectLine { dump, at, text: show(&self.format.kept(line), TEXT_CHARS_MAX) };
-        write_json(&mut **out, &line)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out))
-            .map_err(RunError::Output)
+        let mut text = Vec::new();
+        let written = write_json(&mut text, &line).map_err(io::Error::from);
+        text.push(b'\n');
+        written.and_then(|()| out.write_all(&text)).map_err(RunError::Output)
     }
 }
 

@@ -261,7 +261,7 @@ impl Scratch<'_> {
 
 /// What was found in a dump that was read to its end.
 struct Scanned<'s> {
-    sorter: Sorter<ScratchFiles<'s>>,
+    sorter: Sorter<'s, ScratchFiles<'s>>,
     spill: Option<Spill>,
     hash: blake3::Hash,
     /// What is Dutch and nobody's, if it is listed.
@@ -284,8 +284,8 @@ impl Scanned<'_> {
 }
 
 /// Reads the dump to its end.
-fn scan<'s>(
-    job: &mut Job<'_>,
+fn scan<'s, 'j: 's>(
+    job: &mut Job<'j>,
     dump: &mut Dump,
     scratch: &'s Scratch<'_>,
     keep: bool,
@@ -313,7 +313,7 @@ fn scan<'s>(
         }),
         changes: Changes::new(),
         spill,
-        sorter: Sorter::new(job.reading.matches_in_memory_max, scratch_files),
+        sorter: Sorter::new(job.reading.matches_in_memory_max, scratch_files, job.pool),
         books: std::mem::take(&mut report.books),
         rejected_first: Vec::new(),
         rejects: rejects.map(|out| (job.name, out as &mut (dyn Write + Send + Sync))),

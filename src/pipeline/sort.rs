@@ -11,7 +11,9 @@
 //! Between the two it is known how many alerts would be sent to how many owners, and a fuse may hold them all. What is told
 //! and what is held for the same owner is then one file, so that the first order is made again.
 
+use crate::matcher::on_pool;
 use crate::policy::{Hold, Sending};
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -166,11 +168,12 @@ impl Match {
 }
 
 /// Gathers matches and gives them back in the order of the notices.
-pub(super) struct Sorter<F> {
+pub(super) struct Sorter<'p, F> {
     matches: Vec<Match>,
     in_memory_max: usize,
     runs: Vec<File>,
     scratch: F,
+    pool: Option<&'p ThreadPool>,
 }
 
 /// Matches in the order of the notices.
@@ -185,10 +188,10 @@ enum SortedSource {
     Runs(Merge),
 }
 
-impl<F: FnMut() -> io::Result<File>> Sorter<F> {
-    /// `scratch` makes an unnamed file, once for each run beyond `in_memory_max`.
-    pub(super) fn new(in_memory_max: usize, scratch: F) -> Self {
-        Self { matches: Vec::new(), in_memory_max, runs: Vec::new(), scratch }
+impl<'p, F: FnMut() -> io::Result<File>> Sorter<'p, F> {
+    /// `scratch` makes an unnamed file, once for each run beyond `in_memory_max`, which `pool` sorts.
+    pub(super) fn new(in_memory_max: usize, scratch: F, pool: Option<&'p ThreadPool>) -> Self {
+        Self { matches: Vec::new(), in_memory_max, runs: Vec::new(), scratch, pool }
     }
 
     /// Takes a match; they come in the order of the dump.
@@ -267,7 +270,8 @@ impl<F: FnMut() -> io::Result<File>> Sorter<F> {
     }
 
     fn spill<K: Ord>(&mut self, key: impl Fn(Match) -> K + Sync) -> io::Result<()> {
-        self.matches.par_sort_unstable_by_key(|found| key(*found));
+        let matches = &mut self.matches;
+        on_pool(self.pool, || matches.par_sort_unstable_by_key(|found| key(*found)));
         let mut run = BufWriter::with_capacity(RUN_BUFFER_BYTES, (self.scratch)()?);
         run.write_all(self.matches.as_bytes())?;
         let mut run = run.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -423,7 +427,7 @@ mod tests {
     }
 
     fn check(found: &[MatchParts], in_memory_max: usize, holds_all: bool) {
-        let mut sorter = Sorter::new(in_memory_max, tempfile::tempfile);
+        let mut sorter = Sorter::new(in_memory_max, tempfile::tempfile, None);
         found.iter().for_each(|parts| sorter.push(Match::new(*parts)).unwrap());
         let mut asked = None;
         let sorted = sorter.finish(|sending| {
