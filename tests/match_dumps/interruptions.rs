@@ -52,10 +52,14 @@ impl Waiting {
     }
 
     /// Takes the rejects, so that the command goes on, to its end.
-    fn finish(mut self) -> Done {
-        let mut taken = Vec::new();
-        self.rejects.read_to_end(&mut taken).unwrap();
-        Done::of(self.child)
+    fn finish(self) -> Done {
+        self.finish_with_rejects().0
+    }
+
+    fn finish_with_rejects(mut self) -> (Done, String) {
+        let mut taken = String::new();
+        self.rejects.read_to_string(&mut taken).unwrap();
+        (Done::of(self.child), taken)
     }
 }
 
@@ -66,11 +70,13 @@ fn an_interrupted_run_publishes_nothing_and_is_done_again() {
         for way in ["", "--chunk-bytes 64", "--chunk-bytes 64 --io read"] {
             let work = Work::new();
             work.write("dump.csv", long_dump());
-            work.write("next.csv", "ip\n192.0.2.3\n");
-            let waiting = Waiting::start(&work, &format!("--spool spool {way} dump.csv next.csv"));
+            work.write("next.csv", "ip\n192.0.2.3\n192.0.2\n");
+            let waiting =
+                Waiting::start(&work, &format!("--threads 3 --spool spool {way} dump.csv next.csv"));
             waiting.send(signal);
-            let done = waiting.finish();
+            let (done, rejects) = waiting.finish_with_rejects();
             done.check(code, &["interrupted"]);
+            assert!(!rejects.contains("next.csv"), "it was read, and it is not its turn any more");
             work.assert_nothing_published("spool");
             let dump = work.dump("--identifier x --spool spool dump.csv");
             assert_eq!((&dump["state"], &dump["alerts"]), (&"published".into(), &2.into()), "{way}");

@@ -112,8 +112,8 @@ enum Sink {
     DryRun,
 }
 
-/// What became of a dump, and how long each part took.
-type Done = (RunReport, StageSeconds);
+/// What became of a dump, how long each part took, and the rejects that may still wait.
+type Done<'c> = (RunReport, StageSeconds, Rejects<'c>);
 
 /// Processes the dumps, each a run of its own; one that fails does not stop the next. Some are read at the same time; they are
 /// published, told and counted in the order in which they are named.
@@ -176,7 +176,9 @@ fn match_all(request: &MatchRequest, metrics: Option<&MetricsFile>) -> Result<u8
     };
     let mut reports = Vec::new();
     let read = |number: usize| call.process(number, &request.dumps[number]);
-    let conclude = |(report, stages): Done| {
+    let conclude = |(report, stages, rejects): Done<'_>| {
+        // A run that failed before its turn came has not given them; what it failed of counts.
+        let _ = rejects.give();
         if let Some(metrics) = metrics {
             metrics.run_ended(&report, &stages);
         }
@@ -335,24 +337,25 @@ fn create_rejects(path: &Path) -> Result<BufWriter<File>, Failure> {
 
 impl Call<'_> {
     /// A dump whose report cannot be used is not begun.
-    fn process(&self, number: usize, dump: &Path) -> Done {
+    fn process(&self, number: usize, dump: &Path) -> Done<'_> {
         match setup::report_on(dump, self.request.report.as_deref(), self.config) {
             Ok(report) => self.run(number, dump, report.as_ref()),
             Err(error) => {
                 let feed = self.request.reading.feed.as_deref();
-                (refuse(&dump.to_string_lossy(), feed, error), StageSeconds::default())
+                let refused = refuse(&dump.to_string_lossy(), feed, error);
+                (refused, StageSeconds::default(), Rejects::new(None, false))
             }
         }
     }
 
-    fn run(&self, number: usize, dump: &Path, report: Option<&DumpReport>) -> Done {
+    fn run(&self, number: usize, dump: &Path, report: Option<&DumpReport>) -> Done<'_> {
         let started = Instant::now();
         let name = dump.to_string_lossy();
         let input = Input::of_argument(dump.as_os_str());
         let line = ProgressLine::new(&name, self.request.quiet);
         let stopwatch = Stopwatch::default();
-        let (rejects, waited) =
-            (Rejects::new(self.rejects.as_ref(), self.at_once > 1), Mutex::new(Duration::ZERO));
+        let rejects = Rejects::new(self.rejects.as_ref(), self.at_once > 1);
+        let waited = Mutex::new(Duration::ZERO);
         let mut out = rejects.out();
         let turn = || {
             stopwatch.stop();
@@ -360,6 +363,10 @@ impl Call<'_> {
             self.turns.wait(number);
             *waited.lock().unwrap_or_else(PoisonError::into_inner) += since.elapsed();
             stopwatch.tell(Progress::Began(Stage::Scan));
+            // The call may be over: of what comes after its end nothing is left behind.
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(RunError::Cancelled);
+            }
             rejects.give().map_err(RunError::Output)
         };
         let job = Job {
@@ -410,9 +417,7 @@ impl Call<'_> {
         let waited = waited.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.seconds = (started.elapsed() - waited).as_secs_f64();
         let stages = stopwatch.stop();
-        // A run that failed before its turn came has not given them; what it failed of counts.
-        self.turns.wait(number);
-        let _ = rejects.give();
-        (report, stages)
+        drop(out);
+        (report, stages, rejects)
     }
 }

@@ -3,6 +3,7 @@
 use super::turns::InTurn;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tempfile::{SpooledTempFile, spooled_tempfile};
 
@@ -13,14 +14,19 @@ const WAITING_BYTES: usize = 1 << 20;
 pub(super) struct Rejects<'c> {
     file: Option<&'c Mutex<BufWriter<File>>>,
     /// Those that wait for the dump's turn; `None`: it has the turn.
-    waiting: Option<Mutex<SpooledTempFile>>,
+    waiting: Option<Mutex<BufWriter<SpooledTempFile>>>,
+    is_given: AtomicBool,
 }
 
 impl<'c> Rejects<'c> {
     /// `waits`: the dump is read before its turn comes.
     pub(super) fn new(file: Option<&'c Mutex<BufWriter<File>>>, waits: bool) -> Self {
         let waits = waits && file.is_some();
-        Self { file, waiting: waits.then(|| Mutex::new(spooled_tempfile(WAITING_BYTES))) }
+        Self {
+            file,
+            waiting: waits.then(|| Mutex::new(BufWriter::new(spooled_tempfile(WAITING_BYTES)))),
+            is_given: AtomicBool::new(false),
+        }
     }
 
     /// Where the run writes them; `None`: nobody asks for them.
@@ -35,11 +41,12 @@ impl<'c> Rejects<'c> {
     /// Gives those that waited, once.
     pub(super) fn give(&self) -> io::Result<()> {
         let (Some(waiting), Some(file)) = (&self.waiting, self.file) else { return Ok(()) };
+        if self.is_given.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.rewind()?;
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        io::copy(&mut *waiting, &mut *file)?;
-        waiting.set_len(0)?;
-        waiting.rewind()
+        io::copy(waiting.get_mut(), &mut *file).map(drop)
     }
 }

@@ -33,7 +33,8 @@ impl Turns {
     }
 }
 
-/// Ends a turn when it is dropped, so that a panic keeps nobody waiting; it stops the others.
+/// Ends a turn when it is dropped, so that a panic keeps nobody waiting. It stops the others before, so that those that are read
+/// already are over when their turn comes.
 struct Turn<'t> {
     turns: &'t Turns,
     number: usize,
@@ -61,7 +62,9 @@ pub(super) fn in_turn<T>(
     read: impl Fn(usize) -> T + Sync,
     conclude: impl FnMut(T) -> bool + Send,
 ) {
-    let (next, conclude) = (AtomicUsize::new(0), Mutex::new(Some(conclude)));
+    let next = AtomicUsize::new(0);
+    // `None`: the call is over.
+    let conclude = Mutex::new(Some(conclude));
     let work = || {
         while !stopped.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -102,23 +105,23 @@ impl<W: Write> Write for InTurn<'_, W> {
 mod tests {
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::time::Duration;
-
-    /// Reads as long as the number says, later ones shorter.
-    fn read(number: usize) -> usize {
-        std::thread::sleep(Duration::from_millis(20_u64.saturating_sub(2 * number as u64)));
-        number
-    }
+    use std::sync::Barrier;
 
     #[test]
     fn what_is_read_at_the_same_time_is_concluded_in_order() {
         for at_once in [1, 2, 3, 8] {
             let (mut concluded, stopped) = (Vec::new(), AtomicBool::new(false));
-            in_turn(10, at_once, &Turns::default(), &stopped, read, |number| {
+            // None ends before so many have begun: were they read one after the other, the first would wait for ever.
+            let together = Barrier::new(at_once);
+            let read = |number| {
+                together.wait();
+                number
+            };
+            in_turn(3 * at_once, at_once, &Turns::default(), &stopped, read, |number| {
                 concluded.push(number);
                 true
             });
-            assert_eq!(concluded, Vec::from_iter(0..10), "{at_once} at once");
+            assert_eq!(concluded, Vec::from_iter(0..3 * at_once), "{at_once} at once");
             assert!(!stopped.into_inner());
         }
     }
@@ -127,10 +130,17 @@ mod tests {
     fn after_the_one_that_ends_it_none_is_concluded() {
         for at_once in [1, 2, 3, 8] {
             let (mut concluded, stopped) = (Vec::new(), AtomicBool::new(false));
-            in_turn(10, at_once, &Turns::default(), &stopped, read, |number| {
-                concluded.push(number);
-                number < 4
-            });
+            in_turn(
+                10,
+                at_once,
+                &Turns::default(),
+                &stopped,
+                |number| number,
+                |number| {
+                    concluded.push(number);
+                    number < 4
+                },
+            );
             assert_eq!(concluded, [0, 1, 2, 3, 4], "{at_once} at once");
             assert!(stopped.into_inner());
         }
@@ -140,7 +150,7 @@ mod tests {
     fn a_panic_keeps_nobody_waiting() {
         for at_once in [1, 2, 3, 8] {
             let (mut concluded, stopped) = (Vec::new(), AtomicBool::new(false));
-            let read = |number| if number == 3 { panic!("on purpose") } else { read(number) };
+            let read = |number| if number == 3 { panic!("on purpose") } else { number };
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 in_turn(10, at_once, &Turns::default(), &stopped, read, |number| {
                     concluded.push(number);
