@@ -188,3 +188,23 @@ fn a_bomb_of_many_parts_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_frame_that_reaches_beyond_its_window_is_refused_by_every_way_or_by_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dump");
+    let mut random = fastrand::Rng::with_seed(11);
+    let before = zstd(&text(&mut random, 1 << 20), true, true);
+    let far: Vec<u8> = (0..300_000).map(|_| random.u8(..)).collect();
+    for is_sized in [false, true] {
+        let mut frame = zstd(&far.repeat(3), is_sized, false);
+        assert_eq!(frame[4] & 0x20, 0, "a window is told");
+        // One of 128 KiB.
+        frame[5] = 7 << 3;
+        fs::write(&path, [&before[..], &frame, &frame, &frame].concat()).unwrap();
+        let expected = read(&path, &SourceOptions::default(), None);
+        for pool in &pools() {
+            assert!(read(&path, &SourceOptions::default(), pool.as_ref()) == expected, "sized: {is_sized}");
+        }
+    }
+}

@@ -367,11 +367,16 @@ struct Unzstd {
 
 impl Unzstd {
     fn new() -> Self {
-        let mut context = DCtx::create();
-        // Cannot fail: the value is within what every zstd takes (10..=30); if it did, its default is this value.
-        let _ = context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX));
-        Self { context, hint: 0, begun: false }
+        Self { context: zstd_context(), hint: 0, begun: false }
     }
+}
+
+/// What unpacks frames of zstd, held to the window.
+pub(super) fn zstd_context() -> DCtx<'static> {
+    let mut context = DCtx::create();
+    // Cannot fail: the value is within what every zstd takes (10..=30); if it did, its default is this value.
+    let _ = context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX));
+    context
 }
 
 impl Unpack for Unzstd {

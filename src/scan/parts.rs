@@ -9,13 +9,16 @@
 //! A member of gzip does not say how long it is, but for BGZF (SAM specification, 4.1), which `bgzip` writes: blocks of at
 //! most 64 KiB. A frame of zstd says how long its blocks are (RFC 8878, 3.1.1); `pzstd` and all who concatenate write several.
 
-use super::packed::{Packing, ZSTD_WINDOW_LOG_MAX};
+use super::packed::{Packing, ZSTD_WINDOW_LOG_MAX, zstd_context};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::ops::Range;
-use zstd::zstd_safe::DCtx;
+use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective};
+
+/// Parts that are unpacked at once: those that unpack to nothing take room too.
+const PARTS_MAX: usize = 1024;
 
 /// Capacity of a buffer that is used again.
 const SPARE_BYTES_MAX: usize = 128 << 10;
@@ -100,7 +103,9 @@ impl Batch {
         loop {
             let at = self.parts.last().map_or(0, |(range, _)| range.end);
             match part(self.packing, &packed[at..]) {
-                Part::Whole { packed, unpacked_max } if unpacked_max <= self.room_bytes => {
+                Part::Whole { packed, unpacked_max }
+                    if unpacked_max <= self.room_bytes && self.parts.len() < PARTS_MAX =>
+                {
                     self.room_bytes -= unpacked_max;
                     self.parts.push((at..at + packed, unpacked_max));
                 }
@@ -204,7 +209,8 @@ const BGZF_HEADER_BYTES: usize = GZIP_FIXED_BYTES + 6;
 /// Most bytes that a block of zstd unpacks to.
 const ZSTD_BLOCK_BYTES_MAX: u64 = 128 << 10;
 
-/// A frame of zstd, or one to be skipped; a frame with a dictionary or of too wide a window is none here.
+/// A frame of zstd, or one to be skipped; a frame with a dictionary, of too wide a window or of known size above its window is none
+/// here.
 fn zstd_frame(packed: &[u8]) -> Result<Part, Part> {
     const SKIPPABLE: u32 = 0x184D_2A50;
     const FRAME: u32 = 0xFD2F_B528;
@@ -239,7 +245,8 @@ fn zstd_frame(packed: &[u8]) -> Result<Part, Part> {
     if is_single {
         window = content.unwrap_or_default();
     }
-    if window > 1 << ZSTD_WINDOW_LOG_MAX {
+    // A frame that says how much it unpacks to may be unpacked in one piece, and is not held to a smaller window then.
+    if window > 1 << ZSTD_WINDOW_LOG_MAX || content.is_some_and(|content| content > window) {
         return Err(Part::Unknown);
     }
     // RFC 8878, 3.1.1.2.4: of a block as it is packed, and as it is unpacked.
@@ -285,10 +292,25 @@ impl Engine {
             }
             Packing::Zstd => {
                 out.reserve(unpacked_max);
-                let context = self.zstd.get_or_insert_with(DCtx::create);
-                context.decompress(out, part).is_ok_and(|bytes| bytes == out.len())
+                self.unzstd(part, out).is_some()
             }
             Packing::Zip => false,
+        }
+    }
+
+    /// `None`: it is not clean.
+    fn unzstd(&mut self, part: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let context = self.zstd.get_or_insert_with(zstd_context);
+        context.reset(ResetDirective::SessionOnly).ok()?;
+        let (mut input, mut output) = (InBuffer::around(part), OutBuffer::around(out));
+        loop {
+            let before = (input.pos, output.pos());
+            if context.decompress_stream(&mut output, &mut input).ok()? == 0 {
+                return (input.pos == part.len()).then_some(());
+            }
+            if (input.pos, output.pos()) == before {
+                return None;
+            }
         }
     }
 
@@ -324,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_as_long_as_the_library_says_and_every_piece_of_it_goes_on() {
-        for length in [0, 1, 255, 256, 65_791, 65_792, 200_000, 1_000_000] {
+        for length in [0, 1, 255, 256, 65_791, 65_792, 200_000, 500_000] {
             let text: Vec<u8> = (0..length).map(|i| (i % 251) as u8 ^ (i / 997) as u8).collect();
             for pledged in [None, Some(length as u64)] {
                 let frame = frame(&text, pledged);
@@ -340,6 +362,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_frame_of_known_size_is_left_to_the_simple_way_if_its_window_is_smaller() {
+        let text = b"192.0.2.1,80\n".repeat(200_000);
+        assert!(matches!(part(Packing::Zstd, &frame(&text, None)), Part::Whole { .. }));
+        assert_eq!(part(Packing::Zstd, &frame(&text, Some(text.len() as u64))), Part::Unknown);
     }
 
     #[test]
