@@ -130,7 +130,7 @@ pub enum DriveError<E> {
 /// Reads a whole dump and judges each record that a registration is found for.
 ///
 /// Threads of a pool sweep; a stream is decoded on one thread more. Anonymous memory is bounded: nothing for a
-/// mapped dump, three windows for a stream.
+/// mapped dump, three windows for a stream, and what is unpacked at once of one with many parts.
 pub fn drive<J: Judge>(
     source: &mut Source,
     format: &dyn Format,
