@@ -348,17 +348,18 @@ impl Stored {
 
     /// Reads more after what is at hand; 0: the file has ended.
     fn fetch(&mut self, origin: &Origin) -> Result<usize, SourceError> {
-        self.block.drain(..self.used_in_block);
-        self.used_in_block = 0;
-        self.block.reserve_exact(STORED_BLOCK_BYTES.saturating_sub(self.block.len()));
-        fill(origin, &mut self.block)
+        self.read_behind(origin, STORED_BLOCK_BYTES.saturating_sub(self.at_hand().len()))
     }
 
     /// Reads as much as is at hand after it, at least a block; 0: the file has ended.
     fn fetch_more(&mut self, origin: &Origin) -> Result<usize, SourceError> {
+        self.read_behind(origin, self.at_hand().len().max(STORED_BLOCK_BYTES))
+    }
+
+    fn read_behind(&mut self, origin: &Origin, bytes: usize) -> Result<usize, SourceError> {
         self.block.drain(..self.used_in_block);
         self.used_in_block = 0;
-        self.block.reserve_exact(self.block.len().max(STORED_BLOCK_BYTES));
+        self.block.reserve_exact(bytes);
         fill(origin, &mut self.block)
     }
 
