@@ -306,13 +306,14 @@ impl Toy {
     }
 }
 
-/// Walks all 65,536 addresses, against painting: widest first, so that what is painted over is the next.
-fn check_toy(toy: Toy, rows: usize, wide: bool, rng: &mut Rng) {
+/// Walks all 65,536 addresses, against painting: widest first, so that what is painted over is the next. Registrations begin at places
+/// that have no bits but those of `within`.
+fn check_toy(toy: Toy, rows: usize, wide: bool, within: u16, rng: &mut Rng) {
     let mut register = register(&[]);
     register.owners.push(owner("one", 0, 1, 0));
     let mut ends = vec![];
     for line in 0..rows {
-        let (a, b) = (rng.u16(..), rng.u16(..));
+        let (a, b) = (rng.u16(..) & within, rng.u16(..) & within);
         let (first, last) = match rng.u8(..4) {
             0 if wide => (a.min(b), a.max(b)),
             0 => (a, a.saturating_add(b & 15)),
@@ -368,10 +369,15 @@ fn a_16_bit_space_is_walked_whole_at_every_level() {
         println!("seed {seed}");
         for (family, base, shift) in places {
             let toy = Toy { family, base, shift };
-            check_toy(toy, 12, true, &mut rng);
-            check_toy(toy, 60, true, &mut rng);
-            // Enough to fill slots; narrow, since ranges that cross are many lists.
-            check_toy(toy, 3000, false, &mut rng);
+            check_toy(toy, 12, true, !0, &mut rng);
+            check_toy(toy, 60, true, !0, &mut rng);
+            // Enough for fans, and for fans behind fans; narrow, since ranges that cross are many lists.
+            check_toy(toy, 3000, false, !0, &mut rng);
+            check_toy(toy, 600, false, 0x83ff, &mut rng);
+        }
+        // Enough for the widest fan.
+        for (family, base, shift) in [v4(0x5bc0_0000), v6(0x2a02_0a44, 60)] {
+            check_toy(Toy { family, base, shift }, 9000, false, !0, &mut rng);
         }
     }
 }

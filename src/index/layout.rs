@@ -22,12 +22,16 @@
 //! registration n − 1 with the node in `Nexts`, which is all that nested registrations need; other combinations, which
 //! only crossing ranges cause, are in `Nodes`. Equal tails are stored once.
 //!
-//! **Tables.** A table maps 16 bits of an address to a head: sorted first keys (`Keys`) and a head for each (`Heads`). The first key of a
-//! table is always 0. A *small* one, of at most 32 keys (a cache line), has their number there instead. A *large* one has
-//! 2^k *slots* that narrow the search to about as many: slot s holds the keys from `Slots[s]` to `Slots[s + 1]`.
+//! **Tables.** A *head* is a node, or (bit 31) what the next bits of the address lead on from:
+//! - A *leaf*, by its first word in `Leaves`: at most 32 entries, each a key, the next 16 bits from which on it holds, and a head. Their number
+//!   (u16) comes first, in the place of the first key, which is always 0; then the other keys, filled up to a whole word; then the heads. So
+//!   what is compared and what is found lie together, in one or two cache lines.
+//! - A *fan* (bit 30), as `first << 4 | k − 1`: 2^k heads in `Fans` (2 ≤ k ≤ 16), one for each value of the next k bits.
+//! - A *detail* (bit 30, k − 1 = 0), below the first 64 bits: the sorted low halves of one /64, from `Details[first]` to the next.
 //!
-//! A head is a node, or (bit 31) a table of the next 16 bits: a small one by its first key, or (bit 30) a large
-//! one, as `first slot << 4 | k`. Below /64 there are no tables of 16 bits; there bit 31 refers to a detail: the sorted low halves of one /64.
+//! A leaf that would have more entries is a fan of leaves. A table below a leaf goes on 16 bits further, but never before the end of the
+//! first 64 (IPv4: 32); the bits of its keys that would lie behind that are 0. Each table stands right behind the one that is met before
+//! it by who follows all heads in the order of addresses.
 //!
 //! - IPv4: `Blocks4` (one bit for each /20: may hold anything); for each of these in order a row of `Nets4` (two bits for each of its
 //!   /24s: anything of it is held, all of it is), found by `Ranks4` (for each word of `Blocks4` the bits in the words before); and
@@ -44,7 +48,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of an index; not text, and harmed by any transfer that would harm the rest.
 pub(super) const MAGIC: [u8; 8] = *b"\x89dwi\r\n\x1a\n";
 /// The layout that this code writes and reads.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Sections start at multiples of this.
 pub(super) const ALIGNMENT: usize = 64;
 
@@ -59,16 +63,24 @@ pub const RELISTED_MAX: usize = 1 << 22;
 /// Largest index file that is opened.
 pub const INDEX_BYTES_MAX: u64 = 16 << 30;
 
-/// Head flag: a table, or below /64 a detail; else a node.
+/// Head flag: a table; else it is a node.
 pub(super) const TABLE: u32 = 1 << 31;
-/// Head flag with [`TABLE`]: the table is large.
-pub(super) const LARGE: u32 = 1 << 30;
-/// What a small table has at most, and a slot of a large one should have: 2 bytes each, one cache line.
-pub(super) const NEAR_KEYS: usize = 32;
-/// Most keys of all tables together: what a reference to a small table can tell.
-pub const KEYS_MAX: usize = 1 << 30;
-/// Most slots of all large tables together: what a reference to one can tell.
-pub const SLOTS_MAX: usize = 1 << 26;
+/// Head flag with [`TABLE`]: a fan or a detail; else it is a leaf.
+pub(super) const FAN: u32 = 1 << 30;
+/// Of a head with [`FAN`]: the bits that a fan looks at, less one; 0 is a detail.
+const FAN_BITS: u32 = 15;
+const FAN_BITS_LENGTH: u32 = FAN_BITS.count_ones();
+/// Bits of an address that a leaf looks at.
+pub(super) const KEY_BITS: u32 = u16::BITS;
+/// What a leaf has at most: 2 bytes each, one cache line.
+pub(super) const LEAF_KEYS_MAX: usize = 32;
+/// Bits of an address that a fan looks at, at least and at most.
+pub(super) const FAN_BITS_MIN: u32 = 2;
+pub(super) const FAN_BITS_MAX: u32 = 16;
+/// Most words of all leaves together: what a reference to one can tell.
+pub const LEAF_WORDS_MAX: usize = 1 << 30;
+/// Most places of all fans together, and most details: what a reference to one can tell.
+pub const FAN_PLACES_MAX: usize = 1 << 26;
 /// What an absent day is stored as.
 pub(super) const NO_DAY: i32 = i32::MIN;
 /// What an absent constituency is stored as.
@@ -79,8 +91,10 @@ pub(super) const IN_WIDE: u32 = u8::MAX as u32;
 pub(super) const BLOCKS4_WORDS: usize = 1 << 14;
 /// Words of a bitmap of the /32s in a /16.
 pub(super) const BITMAP6_WORDS: usize = 1 << 10;
-/// Entries of a directory by 16 bits.
-pub(super) const DIRECTORY_ENTRIES: usize = 1 << 16;
+/// Bits of an address that a directory looks at.
+pub(super) const DIRECTORY_BITS: u32 = 16;
+/// Entries of a directory.
+pub(super) const DIRECTORY_ENTRIES: usize = 1 << DIRECTORY_BITS;
 
 /// The sections, in the order they have in the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,9 +123,8 @@ pub(super) enum Section {
     Directory6,
     Blocks6,
     Bitmaps6,
-    Slots,
-    Keys,
-    Heads,
+    Fans,
+    Leaves,
     Details,
     Keys64,
     Heads64,
@@ -150,7 +163,6 @@ pub(super) const ELEMENT_BYTES: [usize; SECTIONS] = [
     size_of::<BlockRow>(),
     8,
     4,
-    2,
     4,
     4,
     8,
@@ -331,6 +343,75 @@ pub(super) struct BlockRow {
 #[inline(always)]
 pub(super) fn elements<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8]) -> &[T] {
     <[T]>::ref_from_bytes(bytes).unwrap_or(&[])
+}
+
+/// The head of a leaf that begins at a word.
+pub(super) const fn leaf_head(start: usize) -> u32 {
+    TABLE | start as u32
+}
+
+/// The head of a fan of so many bits that begins at a place; of one bit, that of the detail of this number.
+pub(super) const fn fan_head(start: usize, bits: u32) -> u32 {
+    TABLE | FAN | (start as u32) << FAN_BITS_LENGTH | (bits - 1)
+}
+
+/// Where the leaf of a head begins.
+#[inline]
+pub(super) const fn leaf_start(head: u32) -> usize {
+    (head & !TABLE) as usize
+}
+
+/// Where the fan of a head begins; the number of a detail.
+#[inline]
+pub(super) const fn fan_start(head: u32) -> usize {
+    ((head & !(TABLE | FAN)) >> FAN_BITS_LENGTH) as usize
+}
+
+/// The bits that the fan of a head looks at; 1 is a detail.
+#[inline]
+pub(super) const fn fan_bits(head: u32) -> u32 {
+    (head & FAN_BITS) + 1
+}
+
+/// What [`fan_bits`] says of a detail.
+pub(super) const DETAIL: u32 = 1;
+
+/// Where a head stands: it leads on behind `depth` bits of an address, of the `length` that tables are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) depth: u32,
+    pub(super) length: u32,
+}
+
+impl Place {
+    /// Before all bits of IPv4.
+    pub(super) const IPV4: Self = Self { depth: 0, length: u32::BITS };
+    /// Before all bits of IPv6; details have the other 64.
+    pub(super) const IPV6: Self = Self { depth: 0, length: u64::BITS };
+
+    pub(super) fn behind(self, bits: u32) -> Self {
+        Self { depth: (self.depth + bits).min(self.length), ..self }
+    }
+
+    pub(super) const fn bits_left(self) -> u32 {
+        self.length - self.depth
+    }
+
+    /// Whether an address, bits from the left, is the first of the block that ends here.
+    pub(super) const fn is_start(self, address: u128) -> bool {
+        address << self.depth == 0
+    }
+
+    /// The next bits of an address; zeros for those that tables are not for. There must be some left.
+    pub(super) const fn next_bits(self, address: u128, bits: u32) -> u64 {
+        ((address >> 64) as u64) << self.depth >> (u64::BITS - bits)
+    }
+}
+
+/// Words that the keys of a leaf take.
+#[inline]
+pub(super) const fn leaf_words(entries: usize) -> usize {
+    entries.div_ceil(2)
 }
 
 /// Rounds up to [`ALIGNMENT`].

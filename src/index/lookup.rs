@@ -3,11 +3,9 @@
 //! Simply: the last interval that starts at or before the address leads to its list. Departures from that:
 //! 1. A bit for each /20 (IPv4) or /32 (IPv6) answers nearly all misses; a block without a bit has no covered interval. Whether an IPv4
 //!    address is held at all is then told by two bits for its /24, but where a part of that is held.
-//! 2. The search begins in a directory by the first 16 bits and is narrowed by slots to about one cache line of 16-bit keys.
-//!    A slot may begin inside an interval; the position before its first key is then that interval, also across slots.
-//! 3. A cache line of keys is not searched: all 32 are compared, which compiles to a few vector instructions; those that are not
-//!    of the table do not count.
-//! 4. IPv6 repeats this for the next 16 bits where borders are finer.
+//! 2. The search begins in a directory by the first 16 bits. Where borders are finer, fans and leaves lead on: a place in a fan is one load, and
+//!    a leaf's keys and heads lie together. Nearly all of IPv4 takes one of each.
+//! 3. The keys of a leaf are not searched: all 32 that can be there are compared; those that are not of the leaf do not count.
 //!
 //! All reads are checked for bounds: what was validated cannot be out of them, and the checks cost less than a cache miss.
 
@@ -18,8 +16,8 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use super::coverage::range_of;
 use super::layout::{
-    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, IN_WIDE, LARGE, NEAR_KEYS, NO_DAY,
-    NetsRow, NodeRow, OwnerRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_ENTRIES, FAN, IN_WIDE, KEY_BITS,
+    LEAF_KEYS_MAX, NO_DAY, NetsRow, NodeRow, OwnerRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
 };
 use super::names::Names;
 use super::{Claim, ClaimKey, Index, OwnerIx};
@@ -33,6 +31,9 @@ const AHEAD_ADDRESSES: usize = 64;
 /// Registrations of each of them: more hold few addresses.
 const AHEAD_REGISTRATIONS: usize = 4;
 
+/// Words that all keys of a leaf take.
+const LEAF_KEY_WORDS: usize = layout::leaf_words(LEAF_KEYS_MAX);
+
 /// The sections that lookups read, taken out of the file once: keep one for a loop.
 #[derive(Clone, Copy)]
 pub struct Finder<'i> {
@@ -43,9 +44,8 @@ pub struct Finder<'i> {
     directory6: &'i [U16; DIRECTORY_ENTRIES],
     blocks6: &'i [BlockRow],
     bitmaps6: &'i [[U64; BITMAP6_WORDS]],
-    slots: &'i [U32],
-    keys: &'i [U16],
-    heads: &'i [U32],
+    fans: &'i [U32],
+    leaves: &'i [U32],
     details: &'i [U32],
     keys64: &'i [U64],
     heads64: &'i [U32],
@@ -82,9 +82,8 @@ impl<'i> Finder<'i> {
             directory6: index.section(Section::Directory6).try_into().unwrap_or(&NO_DIRECTORY6),
             blocks6: index.section(Section::Blocks6),
             bitmaps6: index.section(Section::Bitmaps6),
-            slots: index.section(Section::Slots),
-            keys: index.section(Section::Keys),
-            heads: index.section(Section::Heads),
+            fans: index.section(Section::Fans),
+            leaves: index.section(Section::Leaves),
             details: index.section(Section::Details),
             keys64: index.section(Section::Keys64),
             heads64: index.section(Section::Heads64),
@@ -168,17 +167,8 @@ impl<'i> Finder<'i> {
         for at in ones(mixed) {
             heads[at] = self.directory4[(addresses[at] >> 16) as usize].get();
         }
-        let mut places = [0; 64];
         for at in ones(mixed) {
-            if heads[at] & TABLE != 0 {
-                places[at] = self.place(heads[at], addresses[at] as u16).map_or(0, |place| place as u32 + 1);
-            }
-        }
-        for at in ones(mixed) {
-            if heads[at] & TABLE != 0 {
-                let place = (places[at] as usize).wrapping_sub(1);
-                heads[at] = self.heads.get(place).map_or(0, |head| head.get());
-            }
+            heads[at] = self.descend4(heads[at], addresses[at]);
         }
         ones(mixed).fold(0, |held, at| held | u64::from(heads[at] != 0) << at)
     }
@@ -343,8 +333,13 @@ impl<'i> Finder<'i> {
 
     #[inline]
     fn search4(&self, bits: u32) -> u32 {
-        let head = self.directory4[(bits >> 16) as usize].get();
-        if head & TABLE == 0 { head } else { self.search(head, bits as u16) }
+        self.descend4(self.directory4[(bits >> 16) as usize].get(), bits)
+    }
+
+    /// From a head of the directory of IPv4.
+    #[inline]
+    fn descend4(&self, head: u32, bits: u32) -> u32 {
+        self.descend(head, u64::from(bits) << 48)
     }
 
     /// The block of an IPv6 address, if its /32 holds anything.
@@ -360,53 +355,46 @@ impl<'i> Finder<'i> {
     #[inline]
     fn head6(&self, bits: u128) -> u32 {
         let Some(block) = self.block6(bits) else { return 0 };
-        let mut head = block.head.get();
-        for shift in [96, 80, 64] {
-            if head & TABLE == 0 {
-                return head;
+        let head = self.descend(block.head.get(), ((bits >> 64) as u64) << 16);
+        if head & TABLE == 0 { head } else { self.search64(layout::fan_start(head), bits as u64) }
+    }
+
+    /// The node, or the detail, that a head and the next bits of an address lead to, from the left.
+    #[inline]
+    fn descend(&self, mut head: u32, mut bits: u64) -> u32 {
+        while head & TABLE != 0 {
+            if head & FAN == 0 {
+                head = self.leaf(layout::leaf_start(head), (bits >> (u64::BITS - KEY_BITS)) as u16);
+                bits <<= KEY_BITS;
+            } else {
+                let count = layout::fan_bits(head);
+                if count == DETAIL {
+                    break;
+                }
+                let place = layout::fan_start(head) + (bits >> (u64::BITS - count)) as usize;
+                head = self.fans.get(place).map_or(0, |head| head.get());
+                bits <<= count;
             }
-            head = self.search(head, (bits >> shift) as u16);
         }
-        if head & TABLE == 0 { head } else { self.search64((head & !TABLE) as usize, bits as u64) }
+        head
     }
 
-    /// The head of the last key of a table that is at most `low`.
+    /// The head of the last key of a leaf that is at most `low`.
     #[inline]
-    fn search(&self, table: u32, low: u16) -> u32 {
-        self.place(table, low).and_then(|at| self.heads.get(at)).map_or(0, |head| head.get())
-    }
-
-    /// Where that key is.
-    #[inline]
-    fn place(&self, table: u32, low: u16) -> Option<usize> {
-        if table & LARGE == 0 { self.near(table, low) } else { self.far(table, low) }
-    }
-
-    /// Where that key is, in a small table.
-    #[inline]
-    fn near(&self, table: u32, low: u16) -> Option<usize> {
-        let start = (table & !TABLE) as usize;
-        let window: &[U16; NEAR_KEYS] = self.keys.get(start..start + NEAR_KEYS)?.try_into().ok()?;
-        let count = window[0].get();
-        let past = window.iter().zip(0..).skip(1).map(|(key, at)| u16::from(key.get() <= low && at < count));
-        Some(start + usize::from(past.sum::<u16>()))
-    }
-
-    /// Where that key is, in a large table.
-    #[inline]
-    fn far(&self, table: u32, low: u16) -> Option<usize> {
-        let slot =
-            ((table & !(TABLE | LARGE)) >> 4) as usize + (u32::from(low) >> (16 - (table & 15))) as usize;
-        let &[start, end] = self.slots.get(slot..slot + 2)? else { return None };
-        let (start, end) = (start.get() as usize, end.get() as usize);
-        let count = end.wrapping_sub(start);
-        if count <= NEAR_KEYS {
-            let window: &[U16; NEAR_KEYS] = self.keys.get(start..start + NEAR_KEYS)?.try_into().ok()?;
-            let past =
-                window.iter().zip(0..).map(|(key, at)| u16::from(key.get() <= low && at < count as u16));
-            return (start + usize::from(past.sum::<u16>())).checked_sub(1);
+    fn leaf(&self, start: usize, low: u16) -> u32 {
+        let window = self.leaves.get(start..start + LEAF_KEY_WORDS);
+        let Some(window) = window.and_then(|window| <&[U32; LEAF_KEY_WORDS]>::try_from(window).ok()) else {
+            return 0;
+        };
+        let keys: &[U16; LEAF_KEYS_MAX] = zerocopy::transmute_ref!(window);
+        let count = keys[0].get();
+        // Without a branch (`&&` is one), this compiles to a few vector instructions.
+        let mut past = 0;
+        for (key, at) in keys.iter().zip(0u16..) {
+            past += u16::from((at > 0) & (at < count) & (key.get() <= low));
         }
-        (start + self.keys.get(start..end)?.partition_point(|key| key.get() <= low)).checked_sub(1)
+        let head = start + layout::leaf_words(usize::from(count)) + usize::from(past);
+        self.leaves.get(head).map_or(0, |head| head.get())
     }
 
     /// The same in the sorted low halves of one /64.

@@ -72,7 +72,8 @@ pub use dutch::DutchSpace;
 pub use errors::{BuildError, OpenError, WriteError};
 pub use kept::{find_kept, kept_directory, prune_kept};
 pub use layout::{
-    INDEX_BYTES_MAX, KEYS_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, SLOTS_MAX, TERMS_MAX, VERSION,
+    FAN_PLACES_MAX, INDEX_BYTES_MAX, LEAF_WORDS_MAX, OWNERS_MAX, REGISTRATIONS_MAX, RELISTED_MAX, TERMS_MAX,
+    VERSION,
 };
 pub use lookup::{Covering, Finder, Registrations};
 

@@ -8,8 +8,10 @@ use zerocopy::little_endian::{U16, U32, U64};
 use super::build::check_size;
 use super::coverage;
 use super::errors::BuildError;
-use super::layout::{BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, KEYS_MAX, NetsRow, SLOTS_MAX};
-use super::tables::Tables;
+use super::layout::{
+    BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_BITS, FAN_PLACES_MAX, LEAF_WORDS_MAX, NetsRow, Place,
+};
+use super::tables::{self, Interval, Tables};
 
 /// The lookup structures of both families.
 pub(super) struct Placed {
@@ -26,7 +28,7 @@ pub(super) struct Placed {
 /// Lays out the intervals of both families.
 pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Result<Placed, BuildError> {
     let mut tables = Tables::default();
-    let directory4 = tables.directory4(intervals4);
+    let directory4 = directory4(&mut tables, intervals4);
     let blocks4 = coverage::blocks4(intervals4);
     let mut words4 = vec![U64::new(0); BLOCKS4_WORDS];
     for block in blocks4 {
@@ -44,9 +46,19 @@ pub(super) fn place(intervals4: &[(u32, u32)], intervals6: &[(u128, u32)]) -> Re
     };
     place6(&mut placed, intervals6);
     placed.tables.finish();
-    check_size("lookup keys", placed.tables.keys.len(), KEYS_MAX)?;
-    check_size("lookup slots", placed.tables.slots.len(), SLOTS_MAX)?;
+    check_size("words of lookup leaves", placed.tables.leaves.len(), LEAF_WORDS_MAX)?;
+    check_size("places of lookup fans", placed.tables.fans.len(), FAN_PLACES_MAX)?;
+    check_size("details of a /64", placed.tables.details.len(), FAN_PLACES_MAX)?;
     Ok(placed)
+}
+
+/// The heads of IPv4, by the first bits.
+fn directory4(tables: &mut Tables, intervals: &[(u32, u32)]) -> Vec<U32> {
+    let from_left: Vec<Interval> =
+        intervals.iter().map(|&(first, head)| (u128::from(first) << 96, head)).collect();
+    tables::parts(&from_left, Place::IPV4, DIRECTORY_BITS, 0)
+        .map(|(here, head)| tables.add(here, Place::IPV4.behind(DIRECTORY_BITS), head).into())
+        .collect()
 }
 
 /// For each word the bits in the words before it.
@@ -89,18 +101,8 @@ fn place6(placed: &mut Placed, intervals: &[(u128, u32)]) {
     let coverage = coverage::blocks6(intervals);
     let (mut none, mut all) = (None, None);
     let mut blocks = HashMap::new();
-    let mut rest = intervals;
-    let mut head = 0;
-    for high in 0..1u32 << 16 {
-        let count = rest.iter().take_while(|&&(first, _)| (first >> 112) as u32 == high).count();
-        let (here, after) = rest.split_at(count);
-        rest = after;
-        let inner = match *here {
-            [] => head,
-            [(first, head)] if first.trailing_zeros() >= 112 => head,
-            _ => placed.tables.nest(here, 96, head),
-        };
-        head = here.last().map_or(head, |&(_, head)| head);
+    for ((here, head), high) in tables::parts(intervals, Place::IPV6, DIRECTORY_BITS, 0).zip(0..) {
+        let inner = placed.tables.add(here, Place::IPV6.behind(DIRECTORY_BITS), head);
         let bitmap = match coverage.range_cardinality(high << 16..=high << 16 | 0xffff) {
             0 => *none.get_or_insert_with(|| push_bitmap6(placed, [0; BITMAP6_WORDS])),
             0x1_0000 => *all.get_or_insert_with(|| push_bitmap6(placed, [u64::MAX; BITMAP6_WORDS])),

@@ -4,16 +4,15 @@
 //! each section. Not checked here, since no lookup can go wrong beyond a wrong answer: that lists and bitmaps tell
 //! the truth about the registrations ([`Index::verify`](super::Index::verify) does).
 
-use std::ops::Range;
-
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::layout::{
-    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_ENTRIES, ELEMENT_BYTES, Header, IN_WIDE, KeyRow,
-    LARGE, NEAR_KEYS, NO_CONSTITUENCY, NO_DAY, NetsRow, NodeRow, OwnerRow, Row4, Row6, SECTIONS, Section,
-    TABLE, TermsRow, WideRow,
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DIRECTORY_BITS, DIRECTORY_ENTRIES, ELEMENT_BYTES, Header,
+    IN_WIDE, KEY_BITS, KeyRow, LEAF_KEYS_MAX, NO_CONSTITUENCY, NO_DAY, NetsRow, NodeRow, OwnerRow, Place,
+    Row4, Row6, SECTIONS, Section, TABLE, TermsRow, WideRow,
 };
-use super::{Index, assignments, shared, walk};
+use super::walk::{self, Table};
+use super::{Index, assignments, shared};
 use crate::register::Ground;
 
 /// What is wrong, if anything.
@@ -300,55 +299,39 @@ impl<'i> Order<'i> {
     }
 }
 
-/// Directories, tables and bitmaps.
+/// Directories, tables and bitmaps. Tables stand in the order in which they are met, without gaps, so no two share a place.
 struct Layout<'i> {
     ranges: &'i Ranges,
     index: &'i Index,
     extra: &'i [NodeRow],
-    /// Which keys and details belong to something already: no two tables share any.
-    used_keys: Vec<bool>,
-    used_details: Vec<bool>,
-}
-
-/// Where a head stands: of what family, and what it may refer to.
-#[derive(Clone, Copy)]
-enum Place {
-    /// IPv4, by the first 16 bits: a node or a table.
-    Directory4,
-    /// IPv4, in a table: a node.
-    Table4,
-    /// IPv6: a node, a table that shifts by this, or, below 64, a detail.
-    Level6(u32),
-    /// IPv6, in a detail: a node.
-    Detail6,
+    /// Where the next leaf, fan and detail begin.
+    leaf: usize,
+    fan: usize,
+    detail: usize,
 }
 
 impl<'i> Layout<'i> {
     fn new(index: &'i Index, ranges: &'i Ranges) -> Self {
-        let keys = index.section::<U16>(Section::Keys).len();
-        let details = index.section::<U32>(Section::Details).len().saturating_sub(1);
-        Self {
-            ranges,
-            index,
-            extra: index.section(Section::Nodes),
-            used_keys: vec![false; keys],
-            used_details: vec![false; details],
-        }
+        Self { ranges, index, extra: index.section(Section::Nodes), leaf: 0, fan: 0, detail: 0 }
     }
 
     fn check(mut self) -> Verdict {
-        let keys = self.index.section::<U16>(Section::Keys).len();
-        let heads = self.index.section::<U32>(Section::Heads).len();
-        check(keys == heads + NEAR_KEYS, "keys and heads differ in number")?;
         let blocks4 = self.index.section::<U64>(Section::Blocks4).len();
         check(blocks4 == BLOCKS4_WORDS, "the bitmap of IPv4 has a wrong size")?;
         self.nets4()?;
         let directory4 = self.index.section::<U32>(Section::Directory4);
         check(directory4.len() == DIRECTORY_ENTRIES, "the directory of IPv4 has a wrong size")?;
         for head in directory4 {
-            self.head(head.get(), Place::Directory4)?;
+            self.head(head.get(), Place::IPV4.behind(DIRECTORY_BITS))?;
         }
         self.blocks6()?;
+        let elements = |section| self.index.section::<U32>(section).len();
+        check(
+            elements(Section::Leaves) == self.leaf + layout::leaf_words(LEAF_KEYS_MAX),
+            "leaves do not end where they should",
+        )?;
+        check(elements(Section::Fans) == self.fan, "fans do not end where they should")?;
+        check(elements(Section::Details) == self.detail + 1, "details do not end where they should")?;
         self.details()
     }
 
@@ -365,58 +348,43 @@ impl<'i> Layout<'i> {
         check(nets.len() == before as usize, "the /24s of IPv4 have a wrong size")
     }
 
-    /// A head is a node of the right family, or a table or detail that nothing else refers to.
+    /// A node of the family, or none.
+    fn node(&self, head: u32, place: Place) -> Verdict {
+        let is_node = head as usize <= self.ranges.nodes;
+        let is_v4 = place.length == Place::IPV4.length;
+        check(is_node && self.ranges.is_of(self.extra, head, is_v4), "a head is no node")
+    }
+
+    /// A head is a node, or the next table, for which there are bits left.
     fn head(&mut self, head: u32, place: Place) -> Verdict {
-        let v4 = matches!(place, Place::Directory4 | Place::Table4);
         if head & TABLE == 0 {
-            let is_node = head as usize <= self.ranges.nodes && self.ranges.is_of(self.extra, head, v4);
-            return check(is_node, "a head is no node");
+            return self.node(head, place);
         }
-        match place {
-            Place::Directory4 => self.table(head, Place::Table4),
-            Place::Level6(shift) if shift >= 64 => self.table(head, Place::Level6(shift - 16)),
-            Place::Level6(_) => {
-                let used =
-                    self.used_details.get_mut((head & !TABLE) as usize).ok_or("a detail is missing")?;
-                check(!std::mem::replace(used, true), "a detail is used twice")
+        match walk::table(self.index, head).ok_or("a table is missing")? {
+            Table::Leaf(words, keys, heads) => {
+                check(place.bits_left() > 0, "a table is for no bits")?;
+                check(words.start == self.leaf, "a table is not where it should be")?;
+                self.leaf = words.end;
+                check((2..=LEAF_KEYS_MAX).contains(&keys.len()), "a leaf has a wrong size")?;
+                check(keys[1].get() > 0, "keys are out of order")?;
+                check(keys[1..].is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
+                let behind = (1u16 << KEY_BITS.saturating_sub(place.bits_left())) - 1;
+                check(keys[1..].iter().all(|key| key.get() & behind == 0), "a key has bits too many")?;
+                heads.iter().try_for_each(|head| self.head(head.get(), place.behind(KEY_BITS)))
             }
-            Place::Table4 | Place::Detail6 => Err("a head is no node"),
+            Table::Fan(places, bits, heads) => {
+                check(bits <= place.bits_left(), "a table is for no bits")?;
+                check(places.start == self.fan, "a table is not where it should be")?;
+                self.fan = places.end;
+                heads.iter().try_for_each(|head| self.head(head.get(), place.behind(bits)))
+            }
+            Table::Detail(detail) => {
+                check(place == Place::IPV6.behind(u64::BITS), "a detail stands too early")?;
+                check(detail == self.detail, "a table is not where it should be")?;
+                self.detail += 1;
+                Ok(())
+            }
         }
-    }
-
-    /// A table: its keys start with 0 (or their number), ascend, and lie in their slots; its heads are of `inner`.
-    fn table(&mut self, table: u32, inner: Place) -> Verdict {
-        let (range, keys, heads) = walk::entries(self.index, table).ok_or("a table is missing")?;
-        check(!keys.is_empty(), "a table is empty")?;
-        for used in &mut self.used_keys[range.clone()] {
-            check(!std::mem::replace(used, true), "tables share keys")?;
-        }
-        check(keys[1..].is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
-        check(keys.get(1).is_none_or(|key| key.get() > 0), "keys are out of order")?;
-        if table & LARGE == 0 {
-            check(keys.len() <= NEAR_KEYS, "a small table is large")?;
-        } else {
-            check(keys[0].get() == 0, "a table does not start with 0")?;
-            self.slots(table, &range)?;
-        }
-        heads.iter().try_for_each(|head| self.head(head.get(), inner))
-    }
-
-    /// Slots of a large table: ascending, each key in its own.
-    fn slots(&self, table: u32, range: &Range<usize>) -> Verdict {
-        let (first_slot, bits) = (((table & !(TABLE | LARGE)) >> 4) as usize, table & 15);
-        let slots = self.index.section::<U32>(Section::Slots);
-        let keys = self.index.section::<U16>(Section::Keys);
-        let slots = slots.get(first_slot..=first_slot + (1 << bits)).ok_or("a slot is missing")?;
-        for (slot, ends) in (0..1u32 << bits).zip(slots.windows(2)) {
-            let (start, end) = (ends[0].get() as usize, ends[1].get() as usize);
-            check(range.start <= start && start <= end && end <= range.end, "slots are out of order")?;
-            let belongs =
-                |key: Option<&U16>| key.is_none_or(|key| u32::from(key.get()) >> (16 - bits) == slot);
-            let keys = &keys[start..end];
-            check(belongs(keys.first()) && belongs(keys.last()), "a key is in a wrong slot")?;
-        }
-        Ok(())
     }
 
     fn blocks6(&mut self) -> Verdict {
@@ -427,7 +395,7 @@ impl<'i> Layout<'i> {
         check(bitmap_words.is_multiple_of(BITMAP6_WORDS), "a bitmap of IPv6 has a wrong size")?;
         for block in blocks {
             check((block.bitmap.get() as usize) < bitmap_words / BITMAP6_WORDS, "a bitmap is missing")?;
-            self.head(block.head.get(), Place::Level6(96))?;
+            self.head(block.head.get(), Place::IPV6.behind(DIRECTORY_BITS))?;
         }
         let mut nested = vec![false; blocks.len()];
         for block in directory {
@@ -456,6 +424,6 @@ impl<'i> Layout<'i> {
             check(keys.first() == Some(&U64::new(0)), "a detail does not start with 0")?;
             check(keys.is_sorted_by(|a, b| a.get() < b.get()), "keys are out of order")?;
         }
-        heads.iter().try_for_each(|head| self.head(head.get(), Place::Detail6))
+        heads.iter().try_for_each(|head| self.node(head.get(), Place::IPV6))
     }
 }
