@@ -88,7 +88,13 @@ impl Moment {
 
     /// The UTC day it lies in.
     pub fn day(self) -> Day {
-        Day { number: self.seconds.div_euclid(DAY_SECONDS) as i32 }
+        let days = self.seconds_from_first() / DAY_SECONDS.unsigned_abs();
+        Day { number: Day::FIRST.number + days as i32 }
+    }
+
+    /// Since the first day began.
+    fn seconds_from_first(self) -> u64 {
+        (self.seconds - SECONDS_MIN) as u64
     }
 
     /// Days that have begun from here to a later moment: 1 after a nanosecond, 1 after a day, 2 after a nanosecond more. 0 where
@@ -121,10 +127,11 @@ impl Moment {
     pub fn push_id_text(self, out: &mut Vec<u8>) {
         self.push_seconds(out);
         if self.nanos > 0 {
-            let fraction: [u8; 9] = digits(self.nanos);
-            let zeros = fraction.iter().rev().take_while(|digit| **digit == b'0').count();
-            out.push(b'.');
-            out.extend_from_slice(&fraction[..fraction.len() - zeros]);
+            let (upper, last) = (self.nanos / 10, self.nanos % 10);
+            let upper = four(upper / 10_000) | four(upper % 10_000) << 32;
+            let digits = u128::from(b'0' + last as u8) << 64 | u128::from(upper);
+            let said = (u128::BITS - (digits ^ NINE_ZEROS).leading_zeros()).div_ceil(8);
+            push_short(out, digits << 8 | u128::from(b'.'), 1 + said as usize);
         }
         out.push(b'Z');
     }
@@ -140,17 +147,18 @@ impl Moment {
     pub fn push_intelmq_text(self, out: &mut Vec<u8>) {
         self.push_seconds(out);
         let micros = self.nanos / 1_000;
-        if micros > 0 {
-            out.push(b'.');
-            out.extend_from_slice(&digits::<6>(micros));
+        if micros == 0 {
+            return out.extend_from_slice(b"+00:00");
         }
-        out.extend_from_slice(b"+00:00");
+        let digits = two(micros / 10_000) | four(micros % 10_000) << 16;
+        let text = UTC << 56 | u128::from(digits) << 8 | u128::from(b'.');
+        push_short(out, text, ".000000+00:00".len());
     }
 
     /// `2026-11-22T01:02:03`, put together in registers: to copy bytes that were written just now is to wait for them.
     fn push_seconds(self, out: &mut Vec<u8>) {
         let (year, month, day) = self.day().civil();
-        let second = self.seconds.rem_euclid(DAY_SECONDS) as u32;
+        let second = (self.seconds_from_first() % DAY_SECONDS.unsigned_abs()) as u32;
         let [year_text, month, day] = [four(year), two(month), two(day)];
         let [hours, minutes, seconds] = [second / 3600, second / 60 % 60, second % 60].map(two);
         let byte = |byte: u8, place: u32| u64::from(byte) << (8 * place);
@@ -188,6 +196,20 @@ fn digits<const DIGITS: usize>(mut value: u32) -> [u8; DIGITS] {
         value /= 10;
     }
     text
+}
+
+/// The zone as IntelMQ prints it, the first byte lowest.
+const UTC: u128 = u64::from_le_bytes(*b"+00:00\0\0") as u128;
+
+/// Nine digits as text.
+const NINE_ZEROS: u128 = u128::from_le_bytes(*b"000000000\0\0\0\0\0\0\0");
+
+/// Appends a text of at most 16 bytes, the first one lowest.
+#[inline]
+pub(crate) fn push_short(out: &mut Vec<u8>, text: u128, length: usize) {
+    let end = out.len() + length;
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
 }
 
 /// Two digits as text, the first one lowest.
@@ -305,8 +327,17 @@ fn read_number(text: &[u8]) -> Option<i64> {
     if !(1..=10).contains(&text.len()) {
         return None;
     }
-    let add = |value, byte: &u8| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'));
-    text.iter().try_fold(0, add)
+    let (number, is_number) = read_digits(text);
+    is_number.then_some(number)
+}
+
+/// Up to 18 digits as a number, and whether they are digits: asked of each, for to stop at one costs more than to go on.
+#[inline]
+pub(crate) fn read_digits(text: &[u8]) -> (i64, bool) {
+    text.iter().fold((0, true), |(number, are_digits), byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (number * 10 + i64::from(digit), are_digits & (digit < 10))
+    })
 }
 
 /// How to read times that the default refuses: a strftime-like format and the zone of what it reads.

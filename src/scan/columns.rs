@@ -17,7 +17,7 @@ use super::{
     Column, Description, Field, Filter, Finding, Findings, Format, FormatError, Frame, HEAD_BYTES_MAX, Head,
     KeyKinds, Keys, Reject, Sink, Skip, Subject, Tally, Window,
 };
-use crate::moment::{Moment, TimeStyle, TimeText, read_time, read_unix};
+use crate::moment::{Moment, TimeStyle, TimeText, read_digits, read_time, read_unix};
 use crate::net::{Address, Asn, Prefix};
 use crate::text::show;
 use memchr::memchr;
@@ -533,8 +533,8 @@ pub(super) fn read_port(text: &[u8]) -> Option<Option<u16>> {
     if text.is_empty() || text.len() > PORT_DIGITS_MAX || is_padded {
         return None;
     }
-    let add = |port: u32, byte: &u8| byte.is_ascii_digit().then(|| port * 10 + u32::from(byte - b'0'));
-    let port = u16::try_from(text.iter().try_fold(0, add)?).ok()?;
+    let (port, is_number) = read_digits(text);
+    let port = u16::try_from(port).ok().filter(|_| is_number)?;
     Some((port != 0).then_some(port))
 }
 
