@@ -1,7 +1,8 @@
 //! One alert as one line of JSON.
 
+use super::found_by::FoundBy;
 use super::gate::{self, Key, put, put_extra, put_word};
-use super::id::{Ids, push_address, push_display, push_number, push_prefix, push_registered, push_uuid};
+use super::id::{Ids, push_address, push_display, push_number, push_prefix, push_uuid};
 use super::reference::ReferenceKey;
 use crate::index::{Assignment, OwnerView, Registered};
 use crate::moment::Moment;
@@ -87,7 +88,7 @@ pub struct Context {
     classification_pairs: Vec<u8>,
     /// `extra.match.index`
     index_pair: Vec<u8>,
-    /// `extra.run`
+    /// `extra.run`, and the key of `extra.record`
     run_pair: Vec<u8>,
     run: String,
     protection: SourceProtection,
@@ -115,6 +116,7 @@ impl Context {
         put_index(&mut index_pair, facts.index_id);
         let mut run_pair = Vec::new();
         put_extra(&mut run_pair, ",\"extra.run\":", facts.run);
+        run_pair.extend_from_slice(b",\"extra.record\":");
         let mut classification_pairs = Vec::new();
         put_type(&mut classification_pairs, facts.classification.unwrap_or(CLASSIFICATION_DEFAULT));
         Self {
@@ -378,17 +380,22 @@ pub struct Alert<'a> {
 
 /// Appends one alert and a line end.
 pub fn write_line(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+    write_line_found_by(out, context, alert, &FoundBy::new(alert.line, alert.registered));
+}
+
+/// As [`write_line`], with what all alerts of its registration say.
+pub fn write_line_found_by(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>, found_by: &FoundBy) {
     let start = out.len();
     // Each pair brings its comma; the first one becomes the opening brace.
-    put_source(out, context, alert);
+    put_source(out, context, alert, found_by);
     put_classification(out, context, alert);
-    put_ours(out, context, alert);
+    put_ours(out, context, alert, found_by);
     out[start] = b'{';
     out.extend_from_slice(b"}\n");
 }
 
 /// Feed, times and what IntelMQ has under `source.` and `protocol.`.
-fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
+fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>, found_by: &FoundBy) {
     let finding = alert.finding;
     if !context.protection.hides_source(label(context, alert), is_label_unknown(context, alert)) {
         out.extend_from_slice(&context.feed_pairs);
@@ -399,7 +406,7 @@ fn put_source(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     }
     out.extend_from_slice(&context.observation_pair);
     put_address(out, finding);
-    put_network(out, finding.subject, alert.line);
+    found_by.put_network(out, finding.subject, alert.line);
     if let Some(asn) = finding.asn {
         // AS 0 is no number to IntelMQ.
         put_number(out, if asn.0 == 0 { ",\"extra.source.asn\":" } else { ",\"source.asn\":" }, asn.0.into());
@@ -524,8 +531,8 @@ fn first<'t>(own: &'t str, other: Option<&'t str>) -> &'t str {
 }
 
 /// What is ours.
-fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
-    let (finding, line) = (alert.finding, alert.line);
+fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>, found_by: &FoundBy) {
+    let finding = alert.finding;
     let tlp = label(context, alert);
     put_word(out, ",\"tlp\":", tlp.as_tlp1());
     out.extend_from_slice(b",\"extra.alert_id\":\"");
@@ -535,7 +542,7 @@ fn put_ours(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     out.push(b'"');
     out.extend_from_slice(&alert.recipient.owner_pairs);
     put_extra(out, ",\"extra.for.owner\":", alert.member.unwrap_or_default());
-    put_match(out, line, alert.registered);
+    found_by.put_match(out);
     put_word(out, ",\"extra.ground\":", alert.ground.as_str());
     put_extra(out, ",\"extra.assessment\":", alert.assessment.unwrap_or_default());
     put_background(out, alert.background);
@@ -568,7 +575,7 @@ fn is_label_unknown(context: &Context, alert: &Alert<'_>) -> bool {
 fn put_run(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
     if !context.protection.hides_run(label(context, alert), is_label_unknown(context, alert)) {
         out.extend_from_slice(&context.run_pair);
-        put_number(out, ",\"extra.record\":", alert.record);
+        push_number(out, alert.record);
         return;
     }
     if let Some(key) = &context.reference_key {
@@ -576,16 +583,6 @@ fn put_run(out: &mut Vec<u8>, context: &Context, alert: &Alert<'_>) {
         push_display(out, key.reference(&context.run, alert.record, &alert.recipient.id));
         out.push(b'"');
     }
-}
-
-/// By which registration the recipient was found.
-pub(super) fn put_match(out: &mut Vec<u8>, line: &Line, registered: Registered<'_>) {
-    put_word(out, ",\"extra.match.key\":", line.claim.key.word());
-    put_word(out, ",\"extra.match.rule\":", line.rule.as_str());
-    put_word(out, ",\"extra.match.role\":", line.claim.role.as_str());
-    out.extend_from_slice(b",\"extra.match.registration\":\"");
-    push_registered(out, registered);
-    out.push(b'"');
 }
 
 /// `extra.match.index`.

@@ -15,19 +15,22 @@
 //! **Reading back.** [`Told`] is a line of a notice or of what is held; a person's release makes another line of it.
 //!
 //! Rendering is a run's inner loop when every record matches. What is the same for a run is rendered once in a [`Context`],
-//! what is the same for an owner once in a [`Recipient`]; a line then needs no allocation but for its times and names.
+//! what is the same for an owner once in a [`Recipient`], what is the same for a registration once in a [`FoundBy`]; a line then
+//! needs no allocation but for its names.
 
+mod found_by;
 mod gate;
 mod id;
 mod line;
 mod read;
 mod reference;
 
+pub use found_by::{FoundBy, LastFoundBy};
 pub use gate::{is_classification, is_severity};
 pub use id::{Ids, id_hash, ids, ids_in};
 pub use line::{
     Alert, Background, CLASSIFICATION_DEFAULT, Context, LIST_ITEMS_MAX, Merged, Recipient, RecipientFacts,
-    ReportWords, RunFacts, TEXT_CHARS_MAX, write_line,
+    ReportWords, RunFacts, TEXT_CHARS_MAX, write_line, write_line_found_by,
 };
 pub use read::{Matched, Release, Sighting, Told};
 pub use reference::{REFERENCE_KEY_BYTES, Reference, ReferenceKey};

@@ -3,9 +3,10 @@
 //! A line is read as pairs of a key and the bytes of its value, in their order. What a release does not touch is copied
 //! byte for byte, so that a released line says of the finding what the held one said.
 
+use super::found_by::put_match;
 use super::gate::put_extra;
 use super::id::{alert_id, push_uuid};
-use super::line::{Recipient, put_index, put_match, put_network};
+use super::line::{Recipient, put_index, put_network};
 use super::reference::{Reference, ReferenceKey};
 use crate::index::Registered;
 use crate::moment::Moment;

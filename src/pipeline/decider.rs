@@ -301,34 +301,32 @@ impl Decider<'_> {
         Background { scope, assignment: assignment.filter(is_its_own), shared }
     }
 
+    /// The alert of a finding for a recipient, by one of the lines that were decided.
     #[expect(clippy::too_many_arguments, reason = "an alert has that many parts")]
-    pub(super) fn write_line(
-        &self,
-        out: &mut Vec<u8>,
-        recipient: &Recipient,
-        finding: &Finding<'_>,
-        entry: Option<&Entry>,
-        ids: &Ids,
+    pub(super) fn alert<'a>(
+        &'a self,
+        recipient: &'a Recipient,
+        finding: &'a Finding<'a>,
+        entry: Option<&'a Entry>,
+        ids: &'a Ids,
         record: u64,
-        line: &Line,
+        line: &'a Line,
         hold: Option<Hold>,
-        also: Option<&Merged>,
-    ) {
-        let registered = self.index.registered(&line.claim);
-        let member = line.member.map(|member| self.index.owner(member).id);
+        also: Option<&'a Merged>,
+    ) -> Alert<'a> {
         let mut background = self.background(finding, line);
         let redaction = self.redaction(line);
         if redaction.takes(Removable::Assignment) {
             background.assignment = None;
         }
-        let alert = Alert {
+        Alert {
             finding,
             entry,
             redaction,
             record,
             line,
-            registered,
-            member,
+            registered: self.index.registered(&line.claim),
+            member: line.member.map(|member| self.index.owner(member).id),
             background,
             ground: self.index.standing(line).ground,
             assessment: self.rulebook.assessment.code_of(line.assessed),
@@ -336,7 +334,6 @@ impl Decider<'_> {
             recipient,
             ids,
             also,
-        };
-        alert::write_line(out, &self.context, &alert);
+        }
     }
 }

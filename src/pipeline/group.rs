@@ -6,7 +6,7 @@
 use super::RunError;
 use super::render::{Piece, Work};
 use super::sort::Match;
-use crate::alert::{Ids, Merged};
+use crate::alert::{Ids, LastFoundBy, Merged};
 use crate::policy::Hold;
 use rayon::prelude::*;
 
@@ -89,11 +89,16 @@ impl Group {
     }
 
     /// Writes its lines.
-    pub(super) fn write(&self, work: Work<'_>, piece: &mut Piece) -> Result<(), RunError> {
+    pub(super) fn write(
+        &self,
+        work: Work<'_>,
+        found_by: &mut LastFoundBy,
+        piece: &mut Piece,
+    ) -> Result<(), RunError> {
         for GroupLine { ids, found, record, merged, hold } in &self.lines {
             let mut again = work.decide_again(*found, record)?;
             again.hold = *hold;
-            piece.push(work, &again, ids, found.record(), Some(merged));
+            piece.push(work, &again, ids, found.record(), Some(merged), found_by);
         }
         piece.duplicates += self.duplicates;
         Ok(())

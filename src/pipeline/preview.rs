@@ -3,6 +3,7 @@
 use super::decider::Decider;
 use super::run::{Dump, decider, open};
 use super::{Job, RunError, RunReport};
+use crate::alert::write_line;
 use crate::matcher::{Accepted, DriveError, DriveOptions, Judge, drive};
 use crate::policy::Decision;
 use crate::scan::{Description, Encoding, Findings, Format, Frame, HEAD_BYTES_MAX, Packing, Window};
@@ -124,8 +125,9 @@ impl Judge for FirstAlerts<'_> {
                     let record = chunk.records_before + number + 1;
                     let mut out = Vec::new();
                     let entry = self.decider.context.entry(finding);
-                    self.decider
-                        .write_line(&mut out, &recipient, finding, entry, &ids, record, &line, hold, None);
+                    let alert =
+                        self.decider.alert(&recipient, finding, entry, &ids, record, &line, hold, None);
+                    write_line(&mut out, &self.decider.context, &alert);
                     self.lines.push(out);
                 }
                 if self.lines.len() >= PREVIEW_ALERTS {

@@ -17,7 +17,7 @@ use super::group::Group;
 use super::judge::Spill;
 use super::sort::{Match, Sorted};
 use super::wide::Wide;
-use crate::alert::{Ids, Merged, Recipient, ids_in};
+use crate::alert::{Ids, LastFoundBy, Merged, Recipient, ids_in, write_line_found_by};
 use crate::policy::{Decision, Entry, Hold, Line, Severity, Tlp};
 use crate::scan::{Finding, Findings, Format, Frame, Window, prefetch};
 use rayon::prelude::*;
@@ -153,7 +153,7 @@ impl<T: FnMut(Vec<Piece>) -> Result<(), RunError>> Renderer<'_, T> {
         self.gather_open()?;
         if let Some((leader, group)) = self.open.take() {
             let mut piece = Piece::new(leader, self.work.decider);
-            group.write(self.work, &mut piece)?;
+            group.write(self.work, &mut LastFoundBy::default(), &mut piece)?;
             self.ready.push(piece);
         }
         let mut done = 0;
@@ -226,13 +226,13 @@ impl<'a> Work<'a> {
 
     fn render_group(self, group: &[Match], room: &mut Room, piece: &mut Piece) -> Result<(), RunError> {
         let &[only] = group else {
-            return Group::gather(group, self)?.write(self, piece);
+            return Group::gather(group, self)?.write(self, &mut room.found_by, piece);
         };
-        let Room { record, ids } = room;
+        let Room { record, ids, found_by } = room;
         self.copy(only, record)?;
         let again = self.decide_again(only, record)?;
         let ids = ids_in(ids, &self.decider.context, again.finding(), piece.recipient.id());
-        piece.push(self, &again, &ids, only.record(), None);
+        piece.push(self, &again, &ids, only.record(), None, found_by);
         Ok(())
     }
 
@@ -299,13 +299,16 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What a task needs for each alert anew, so that nothing is allocated for it.
+/// What a task needs for each alert anew, so that nothing is allocated for it. It stays with its thread: a piece is freed by
+/// another, which costs more.
 #[derive(Default)]
 struct Room {
     /// For a copy of its record.
     record: Vec<u8>,
     /// For what its ids are made of.
     ids: Vec<u8>,
+    /// What its registration says of it.
+    found_by: LastFoundBy,
 }
 
 /// What a match comes to when it is decided again.
@@ -352,21 +355,13 @@ impl Piece {
         ids: &Ids,
         record: u64,
         merged: Option<&Merged>,
+        found_by: &mut LastFoundBy,
     ) {
         let Again { findings: _, entry, line, hold } = again;
         let finding = again.finding();
         let decider = work.decider;
-        decider.write_line(
-            &mut self.bytes,
-            &self.recipient,
-            finding,
-            *entry,
-            ids,
-            record,
-            line,
-            *hold,
-            merged,
-        );
+        let alert = decider.alert(&self.recipient, finding, *entry, ids, record, line, *hold, merged);
+        write_line_found_by(&mut self.bytes, &decider.context, &alert, found_by.of(line, alert.registered));
         self.lines += 1;
         self.severities[decider.context.severity(finding, *entry) as usize] += 1;
         self.reasons.extend(again.hold);

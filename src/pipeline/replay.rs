@@ -5,6 +5,7 @@
 use super::decider::{Claims, Decider};
 use super::run::{decider, open};
 use super::{Job, RunError, RunReport};
+use crate::alert::write_line;
 use crate::matcher::{Accepted, DriveError, DriveOptions, Judge, drive};
 use crate::moment::Moment;
 use crate::policy::{Asked, Decision, Hold, Line, Tlp};
@@ -155,7 +156,8 @@ fn replayed(decider: &Decider<'_>, record: u64, finding: &Finding<'_>) -> Replay
         let told = decider.as_told(finding, line);
         let (recipient, ids) = (decider.recipient(owner), decider.ids(&told, owner));
         let mut text = Vec::new();
-        decider.write_line(&mut text, &recipient, &told, entry, &ids, record, line, hold, None);
+        let alert = decider.alert(&recipient, &told, entry, &ids, record, line, hold, None);
+        write_line(&mut text, &decider.context, &alert);
         ReplayedLine { line: *line, alert_id: ids.alert, text }
     };
     Replayed {
