@@ -62,7 +62,7 @@ pub use mapped::{MAPS_MAX, Mapped};
 pub use packed::{FlawKind, Foreign, Packing, ZSTD_WINDOW_LOG_MAX};
 pub use record::{Finding, Findings, Kind, Reject, Side, Skip, Subject};
 pub use shadowserver::{ReportFacts, is_report_type, report_type_of, report_types};
-pub(crate) use simd::prefetch;
+pub(crate) use simd::{count_newlines, prefetch};
 pub use source::{
     Change, Content, DECOMPRESSED_BYTES_MAX, Input, Io, Source, SourceError, SourceErrorKind, SourceOptions,
 };

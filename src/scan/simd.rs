@@ -148,6 +148,24 @@ pub(super) fn plain_text(bytes: &[u8]) -> Option<&str> {
     with_best(IsPlain(bytes)).then(|| unsafe { std::str::from_utf8_unchecked(bytes) })
 }
 
+/// How many newlines there are.
+pub(crate) fn count_newlines(bytes: &[u8]) -> u64 {
+    with_best(CountNewlines(bytes))
+}
+
+struct CountNewlines<'b>(&'b [u8]);
+
+impl Work for CountNewlines<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self, marker: impl Marker) -> u64 {
+        let (blocks, rest) = self.0.as_chunks::<BLOCK_BYTES>();
+        let in_rest = rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        blocks.iter().fold(in_rest, |count, block| count + u64::from(marker.newlines(block).count_ones()))
+    }
+}
+
 /// Whether all bytes are ASCII without NUL.
 struct IsPlain<'b>(&'b [u8]);
 
@@ -649,6 +667,19 @@ mod tests {
                 let told = matches!(byte, 1..=127);
                 assert_eq!(plain_text(&bytes).is_some(), told, "{byte} at {place} of {length}");
                 assert!(with_each(|| IsPlain(&bytes)).iter().all(|is_plain| *is_plain == told));
+            }
+        }
+    }
+
+    #[test]
+    fn newlines_are_counted_wherever_they_stand() {
+        for length in 0..200 {
+            for every in [1, 2, 7, 63, 64, 65, 200] {
+                let bytes: Vec<u8> =
+                    (0..length).map(|at| if at % every == 0 { b'\n' } else { b'x' }).collect();
+                let count = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+                assert!(with_each(|| CountNewlines(&bytes)).iter().all(|counted| *counted == count));
+                assert_eq!(count_newlines(&bytes), count);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a file of lines holds, by reading it.
 
 use super::names::ContentHash;
+use crate::scan::count_newlines;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -37,7 +38,7 @@ impl Tally {
 
 /// The lines that end in `block`.
 pub(super) fn count_lines(block: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', block).count() as u64
+    count_newlines(block)
 }
 
 fn tally(mut file: File, buffer: &mut [u8], mut look: impl FnMut(&[u8])) -> io::Result<Tally> {
