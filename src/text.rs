@@ -105,6 +105,7 @@ static STEPS: [Step; 256] = {
 };
 
 /// Whether a value says nothing: IntelMQ drops these without a word, under any key.
+#[inline]
 pub fn says_nothing(value: &str) -> bool {
     let bytes = value.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return true };

@@ -41,9 +41,12 @@ pub(super) static EVENT_DESCRIPTION_URL: Key = key!("event_description.url", url
 /// Appends `,"key":"value"`, with the key that the gate lets it have; nothing if the value says nothing.
 #[inline]
 pub(super) fn put(out: &mut Vec<u8>, key: &Key, value: &str) {
-    if says_nothing(value) {
-        return;
+    if !says_nothing(value) {
+        put_said(out, key, value);
     }
+}
+
+fn put_said(out: &mut Vec<u8>, key: &Key, value: &str) {
     match (key.fit)(value) {
         Some(fitting) => put_string(out, key.accepted, &fitting),
         None => put_string(out, key.refused, value),
