@@ -79,12 +79,12 @@ impl Claims {
         shown: &[Cow<'_, str>],
         asn: Option<Asn>,
     ) -> Self {
-        Self::find(index, index.finder(), subject, (stated, shown), asn)
+        Self::find(index, &index.finder(), subject, (stated, shown), asn)
     }
 
     fn find(
         index: &Index,
-        finder: Finder<'_>,
+        finder: &Finder<'_>,
         subject: Option<Subject>,
         (stated, shown): (Option<&str>, &[Cow<'_, str>]),
         asn: Option<Asn>,
@@ -167,7 +167,6 @@ impl Decider<'_> {
 
     /// What decides whether it may be told.
     fn terms<'t>(&'t self, finding: &'t Finding<'_>) -> Terms<'t> {
-        let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
         let assessment = &self.rulebook.assessment;
         let mut inquiry = Inquiry {
             provenance: self.context.provenance(),
@@ -175,14 +174,16 @@ impl Decider<'_> {
             classification: "",
             identifier: finding.identifier.as_deref().unwrap_or_default(),
             severity: Severity::None,
-            age_days: seen.days_begun_until(self.run_time),
+            age_days: 0,
             part: finding.side,
         };
         // Without a rule nobody asks what is known of the trouble.
         if !assessment.rules.is_empty() {
             let entry = self.context.entry(finding);
+            let seen = finding.time.or(self.observed).unwrap_or(self.run_time);
             inquiry.classification = self.context.classification(finding, entry);
             inquiry.severity = self.context.severity(finding, entry);
+            inquiry.age_days = seen.days_begun_until(self.run_time);
             inquiry.part = entry.and_then(|entry| entry.part).unwrap_or(finding.side);
         }
         let is_tlp_unknown =
@@ -201,6 +202,9 @@ impl Decider<'_> {
 
     /// What an exception keeps back. Held lines are kept back only all together: what a person must decide stays whole.
     fn keep_back(&self, decision: Decision, finding: &Finding<'_>) -> Decision {
+        if self.exceptions.is_empty() {
+            return decision;
+        }
         let identifier = finding.identifier.as_deref();
         let fitting: Vec<&Excepted<'_>> = self
             .exceptions
@@ -233,7 +237,7 @@ impl Decider<'_> {
     /// The registrations that speak about a finding.
     pub(super) fn claims(&self, finding: &Finding<'_>) -> Claims {
         let names = (finding.stated.as_deref(), &finding.shown[..]);
-        Claims::find(self.index, self.finder, finding.subject, names, finding.asn)
+        Claims::find(self.index, &self.finder, finding.subject, names, finding.asn)
     }
 
     /// What is labelled for the recipient alone is for nobody else.
@@ -285,20 +289,20 @@ impl Decider<'_> {
 
     /// What the recipient may know about the place: its own customer, if nothing narrower is registered.
     fn background(&self, finding: &Finding<'_>, line: &Line) -> Background<'_> {
-        let (scope, told) = (line.claim.scope, self.index.organisation(line.owner));
         let assignment = match finding.subject {
             Some(Subject::Address(address)) => self.index.assignment(address),
             _ => None,
         };
         let is_its_own = |it: &Assignment<'_>| {
+            let [told, owner] = [line.owner, it.owner].map(|owner| self.index.organisation(owner));
             let range = line.claim.key.range();
-            self.index.organisation(it.owner) == told && range.is_some_and(|range| range.contains(it.range))
+            owner == told && range.is_some_and(|range| range.contains(it.range))
         };
         let shared = match finding.subject {
             Some(Subject::Address(address)) => self.index.shared(address),
             _ => None,
         };
-        Background { scope, assignment: assignment.filter(is_its_own), shared }
+        Background { scope: line.claim.scope, assignment: assignment.filter(is_its_own), shared }
     }
 
     /// The alert of a finding for a recipient, by one of the lines that were decided.

@@ -220,13 +220,13 @@ pub(super) fn choose_without<O: Owners>(
 }
 
 /// The same where one registration holds the address and nothing else is registered, as nearly always: without a rival it is told on
-/// the first rung that asks it.
+/// the first rung that asks it, which is that of [its rule](Rule::of_address).
 fn choose_only<O: Owners>(claim: &Claim, day: Day, owners: &O) -> Outcome {
-    let rung = RUNGS.iter().find(|rung| rung.list == List::Address && rung.takes(claim));
-    let told = rung.filter(|_| is_valid(claim, day)).and_then(|rung| {
-        entry_told(std::iter::once(claim), owners.organisation(claim.owner), rung.rule, owners)
-    });
-    match told {
+    if !is_valid(claim, day) {
+        return Outcome::Nobody;
+    }
+    let rule = Rule::of_address(claim);
+    match entry_told(std::iter::once(claim), owners.organisation(claim.owner), rule, owners) {
         None => Outcome::Nobody,
         Some(Told::Entry(line)) => Outcome::Winner(line),
         Some(Told::Nobody(line)) => Outcome::NoContact(line),
@@ -428,7 +428,7 @@ pub(super) fn entry_told<'c, O: Owners>(
     let covering = ranked.clone().map(|claim| claim.owner);
     let best = ranked.next()?;
     let line = |owner| Line { owner, rule, claim: *best, member: None, assessed: Assessed::NoRule };
-    let mut entries = covering.chain(owners.united(organisation));
+    let mut entries = covering.chain(std::iter::once_with(|| owners.united(organisation)).flatten());
     let with_contact = entries.find(|&owner| owners.has_contact(owner));
     Some(with_contact.map_or_else(|| Told::Nobody(line(best.owner)), |owner| Told::Entry(line(owner))))
 }

@@ -34,16 +34,16 @@ pub struct Case<'c> {
 ///
 /// Allocates only for what is held, and as [`choose`] does.
 pub fn decide<O: Owners>(case: &Case<'_>, owners: &O) -> Decision {
-    let decision = choose_at_both_times(case, &[], owners);
-    match case.hold_for_the_finding() {
-        Some(hold) if decision != Decision::Unmatched => Decision::Hold(hold, decision.lines()[..1].to_vec()),
-        _ => case.with_others(decision, &[], owners),
-    }
+    decide_without(case, &[], owners)
 }
 
-/// Decides as if some organisations had no registration; nothing but the recipient holds the finding.
+/// Decides as if some organisations had no registration.
 pub(super) fn decide_without<O: Owners>(case: &Case<'_>, without: &[OwnerIx], owners: &O) -> Decision {
-    case.with_others(choose_at_both_times(case, without, owners), without, owners)
+    let decision = choose_at_both_times(case, without, owners);
+    match case.hold_for_the_finding() {
+        Some(hold) if decision != Decision::Unmatched => Decision::Hold(hold, decision.lines()[..1].to_vec()),
+        _ => case.with_others(decision, without, owners),
+    }
 }
 
 impl Case<'_> {
