@@ -15,7 +15,7 @@ use super::others::{Other, Others};
 use super::simd::{plain_text, quad_at, with_best};
 use super::{
     Column, Description, Field, Filter, Finding, Findings, Format, FormatError, Frame, HEAD_BYTES_MAX, Head,
-    KeyKinds, Keys, Reject, Sink, Skip, Subject, Tally, Window,
+    KeyKinds, Keys, Kind, Reject, Side, Sink, Skip, Subject, Tally, Window,
 };
 use crate::moment::{Moment, TimeStyle, TimeText, read_digits, read_time, read_unix};
 use crate::net::{Address, Asn, Prefix};
@@ -135,18 +135,6 @@ impl Table {
             list.push("…".to_owned());
         }
         list.join(", ")
-    }
-
-    /// The cells of a whole row. `Err` for another number of columns than the header's, then for what is no text.
-    fn row<'r>(&self, record: &'r [u8]) -> Result<Row<'r>, Reject> {
-        let fields = self.dialect.split(record, self.names.len() + 1);
-        if fields.len() != self.names.len() {
-            return Err(Reject::Columns);
-        }
-        match plain_text(record).or_else(|| text_in(record)) {
-            Some(text) => Ok(Row { text, fields }),
-            None => Err(Reject::Encoding),
-        }
     }
 }
 
@@ -329,6 +317,22 @@ impl Roles {
     /// The first of some columns that is filled.
     fn first_key<'r>(&self, row: &Row<'r>, columns: &[usize]) -> Option<Cow<'r, str>> {
         columns.iter().find_map(|&column| self.key(row, Some(column)))
+    }
+
+    /// Whether a row may say more than where, when and what: most rows of a port scan do not.
+    fn say_more(&self) -> bool {
+        let single = [
+            self.transport,
+            self.application,
+            self.severity,
+            self.tlp,
+            self.asn,
+            self.cve,
+            self.tag,
+            self.reverse_source,
+        ];
+        let several = [&self.stated, &self.shown, &self.reverse];
+        single.iter().any(Option::is_some) || several.iter().any(|columns| !columns.is_empty())
     }
 
     /// Whether a row could have a key at all.
@@ -539,6 +543,7 @@ pub(super) fn read_port(text: &[u8]) -> Option<Option<u16>> {
 }
 
 /// The cells of a whole row, all of them text.
+#[derive(Default)]
 pub(super) struct Row<'r> {
     text: &'r str,
     /// Where the fields are in it.
@@ -546,21 +551,22 @@ pub(super) struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
+    /// Reads a row, once, where it stays: it is large. `Err` for another number of columns than the header's, then for what is no
+    /// text.
+    fn read(&mut self, table: &Table, record: &'r [u8]) -> Result<(), Reject> {
+        table.dialect.split(record, table.names.len() + 1, &mut self.fields);
+        if self.fields.len() != table.names.len() {
+            return Err(Reject::Columns);
+        }
+        self.text = plain_text(record).or_else(|| text_in(record)).ok_or(Reject::Encoding)?;
+        Ok(())
+    }
+
     /// A filled cell.
     #[inline]
     pub(super) fn text(&self, column: Option<usize>) -> Option<Cow<'r, str>> {
-        self.text_of(column?)
-    }
-
-    fn text_of(&self, column: usize) -> Option<Cow<'r, str>> {
-        let field = &self.text[self.fields.get(column)?.clone()];
-        if is_bare(field) {
-            return Some(Cow::Borrowed(field));
-        }
-        match plain_cell(field.as_bytes()) {
-            Some(place) => Some(Cow::Borrowed(&field[place])).filter(|text| !text.is_empty()),
-            None => text_of(cell(field.as_bytes())),
-        }
+        let field = &self.text[self.fields.get(column?)?.clone()];
+        if is_bare(field) { Some(Cow::Borrowed(field)) } else { text_inside(field) }
     }
 
     /// The IPv4 address that is all of a cell, be it between quotes; `None` is no proof that there is none.
@@ -575,7 +581,17 @@ impl<'r> Row<'r> {
     }
 }
 
+/// What is filled of a field that is not [bare](is_bare).
+#[inline(never)]
+fn text_inside(field: &str) -> Option<Cow<'_, str>> {
+    match plain_cell(field.as_bytes()) {
+        Some(place) => Some(Cow::Borrowed(&field[place])).filter(|text| !text.is_empty()),
+        None => text_of(cell(field.as_bytes())),
+    }
+}
+
 /// Whether a field is its own cell: filled, without quotes or space around it. Nearly all are.
+#[inline]
 fn is_bare(field: &str) -> bool {
     let (Some(first), Some(last)) = (field.as_bytes().first(), field.as_bytes().last()) else { return false };
     !matches!(first, b' ' | b'\t' | b'"') && !matches!(last, b' ' | b'\t')
@@ -592,8 +608,9 @@ fn text_of(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
 
 /// What a format adds to its columns.
 pub(super) trait Rows: Send + Sync {
-    /// What a row is: its kind and side, and what the columns alone do not say. `Err` if it is no exposure.
-    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip>;
+    /// Says of a finding that is [`Exposed`](Kind::Exposed) so far what its row is: kind and side, and what the columns alone do
+    /// not say. `Err` if it is no exposure.
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles, finding: &mut Finding<'r>) -> Result<(), Skip>;
 
     /// Columns that it looks at beyond the roles, each with the word for what it is taken for.
     fn listed(&self) -> Vec<(usize, &'static str)> {
@@ -607,6 +624,8 @@ pub(super) struct Delimited<R> {
     roles: Roles,
     rows: R,
     time_style: Option<Arc<TimeStyle>>,
+    /// Of the roles, whether there is anything to [fill in](Self::fill).
+    says_more: bool,
     /// By whether names, then AS numbers are asked for.
     plans: [[Plan; 2]; 2],
     /// Likewise, those beside the address.
@@ -617,7 +636,8 @@ impl<R: Rows> Delimited<R> {
     pub(super) fn new(table: Table, roles: Roles, rows: R, time_style: Option<Arc<TimeStyle>>) -> Self {
         let plans = [false, true].map(|names| [false, true].map(|asns| Plan::new(&roles, names, asns)));
         let others = plans.each_ref().map(|plans| plans.each_ref().map(Plan::others));
-        Self { table, roles, rows, time_style, plans, others }
+        let says_more = roles.say_more();
+        Self { table, roles, rows, time_style, says_more, plans, others }
     }
 
     fn key_cells<'r>(&self, record: &'r [u8], names: bool, asns: bool) -> Result<KeyCells<'r>, Reject> {
@@ -634,17 +654,18 @@ impl<R: Rows> Delimited<R> {
 
     /// The whole record; `Err` as its reject.
     fn read<'r>(&'r self, record: &'r [u8]) -> Result<Findings<'r>, Reject> {
-        let (row, roles) = (self.table.row(record)?, &self.roles);
+        let (mut row, roles) = (Row::default(), &self.roles);
+        row.read(&self.table, record)?;
         let subject = match row.quad(roles.address) {
             Some(address) => Some((Subject::Address(address), None)),
             None => self.subject(&row)?,
         };
         // Filled in where it stays: it is large.
-        let mut findings = match self.rows.judge(&row, roles) {
-            Ok(finding) => vec![finding],
-            Err(skip) => return Ok(Findings::Skipped(skip)),
-        };
+        let mut findings = vec![Finding::new(0, Kind::Exposed, Side::Exposed)];
         let finding = &mut findings[0];
+        if let Err(skip) = self.rows.judge(&row, roles, finding) {
+            return Ok(Findings::Skipped(skip));
+        }
         finding.subject = subject.map(|(subject, _)| subject);
         finding.port = match row.text(roles.port) {
             Some(text) => read_port(text.as_bytes()).ok_or(Reject::Port)?,
@@ -652,7 +673,9 @@ impl<R: Rows> Delimited<R> {
         };
         finding.port_is_client = roles.port_is_client;
         finding.time = self.time(&row)?;
-        self.fill(finding, &row);
+        if self.says_more {
+            self.fill(finding, &row);
+        }
         Ok(Findings::Some(findings))
     }
 
@@ -701,8 +724,10 @@ impl<R: Rows> Delimited<R> {
         let source = row.text(roles.reverse_source);
         let is_shown = source.is_some_and(|source| is_shown_source(source.as_bytes()));
         let reverse = if is_shown { finding.reverse.take() } else { None };
-        let shown = roles.shown.iter().map(|&column| roles.key(row, Some(column)));
-        finding.shown = all_names(shown.chain([reverse])).into_vec();
+        if reverse.is_some() || !roles.shown.is_empty() {
+            let shown = roles.shown.iter().map(|&column| roles.key(row, Some(column)));
+            finding.shown = all_names(shown.chain([reverse])).into_vec();
+        }
         if let Some(text) = row.text(roles.cve) {
             push_words(finding, text, |c| matches!(c, ';' | ',' | '|') || c.is_ascii_whitespace());
         }
@@ -791,10 +816,11 @@ impl<R: Rows> Format for Delimited<R> {
     }
 
     fn values<'r>(&self, record: &'r [u8]) -> Vec<Option<Cow<'r, str>>> {
-        self.table.row(record).map_or_else(
-            |_| Vec::new(),
-            |row| (0..self.table.names.len()).map(|column| row.text(Some(column))).collect(),
-        )
+        let mut row = Row::default();
+        match row.read(&self.table, record) {
+            Ok(()) => (0..self.table.names.len()).map(|column| row.text(Some(column))).collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// As the exact one, but for the chain that keeps hostile text from being looked at again and again; and by leaps

@@ -12,8 +12,7 @@
 
 use super::columns::{Chooser, Delimited, Roles, Row, Rows, Table, is_alike, is_key_like};
 use super::{
-    Field, Finding, Format, FormatError, FormatOptions, FormatSpec, Head, Kind, RECORD_BYTES_MAX, Side, Skip,
-    Take,
+    Field, Finding, Format, FormatError, FormatOptions, FormatSpec, Head, Kind, RECORD_BYTES_MAX, Skip, Take,
 };
 use crate::text::says_nothing;
 use std::borrow::Cow;
@@ -136,17 +135,18 @@ struct Csv {
 }
 
 impl Rows for Csv {
-    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles, finding: &mut Finding<'r>) -> Result<(), Skip> {
         let identifier = row
             .text(roles.identifier)
             .filter(|own| !says_nothing(own))
             .or_else(|| self.identifier.as_deref().map(Cow::Borrowed));
-        let kind = if identifier.is_some() { Kind::Vulnerable } else { Kind::Exposed };
-        if let Some(skip) = kind.skipped_by(self.take) {
+        finding.kind = if identifier.is_some() { Kind::Vulnerable } else { Kind::Exposed };
+        if let Some(skip) = finding.kind.skipped_by(self.take) {
             return Err(skip);
         }
         let open = self.finding.then_some(Cow::Borrowed("open"));
-        Ok(Finding { identifier: identifier.or(open), ..Finding::new(0, kind, Side::Exposed) })
+        finding.identifier = identifier.or(open);
+        Ok(())
     }
 }
 

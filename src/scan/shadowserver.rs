@@ -185,32 +185,29 @@ struct Shadowserver {
 }
 
 impl Rows for Shadowserver {
-    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
-        let identifier = self.identifier.as_deref().map(Cow::Borrowed);
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles, finding: &mut Finding<'r>) -> Result<(), Skip> {
+        finding.identifier = self.identifier.as_deref().map(Cow::Borrowed);
         let Some(report) = self.report else {
             // Vulnerable, so that it is held for a person whatever the feed takes.
-            let finding = Finding::new(0, Kind::Vulnerable, Side::Exposed);
-            return Ok(Finding { identifier, unknown_type: true, ..finding });
+            (finding.kind, finding.unknown_type) = (Kind::Vulnerable, true);
+            return Ok(());
         };
         let is_webshell = is_webshell(report, row, roles);
-        let kind = if is_webshell { Kind::Vulnerable } else { report.kind() };
-        if let Some(skip) = kind.skipped_by(self.take) {
+        finding.kind = if is_webshell { Kind::Vulnerable } else { report.kind() };
+        if let Some(skip) = finding.kind.skipped_by(self.take) {
             return Err(skip);
         }
-        let side = if is_webshell { Side::Infected } else { report.side() };
         let filled = |text: &'static str| (!text.is_empty()).then_some(Cow::Borrowed(text));
-        Ok(Finding {
-            identifier,
-            classification: Some(if is_webshell { "system-compromise" } else { report.classification }),
-            severity: filled(report.severity),
-            transport: filled(report.transport),
-            application: filled(report.application),
-            text: match row.text(self.infection) {
-                _ if is_webshell => Some(Cow::Borrowed("Web Shell on Exchange Server")),
-                infection => infection.map(|infection| Cow::Owned(format!("{}: {infection}", report.title))),
-            },
-            ..Finding::new(0, kind, side)
-        })
+        finding.side = if is_webshell { Side::Infected } else { report.side() };
+        finding.classification = Some(if is_webshell { "system-compromise" } else { report.classification });
+        finding.severity = filled(report.severity);
+        finding.transport = filled(report.transport);
+        finding.application = filled(report.application);
+        finding.text = match row.text(self.infection) {
+            _ if is_webshell => Some(Cow::Borrowed("Web Shell on Exchange Server")),
+            infection => infection.map(|infection| Cow::Owned(format!("{}: {infection}", report.title))),
+        };
+        Ok(())
     }
 
     fn listed(&self) -> Vec<(usize, &'static str)> {

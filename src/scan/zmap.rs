@@ -11,7 +11,7 @@
 use super::columns::{Chooser, Delimited, Roles, Row, Rows, Table, header_error, is_key_like};
 use super::{
     Field, Finding, Format, FormatError, FormatOptions, FormatSpec, Head, Kind, RECORD_BYTES_MAX, Reject,
-    Side, Skip, Take,
+    Skip, Take,
 };
 use std::borrow::Cow;
 
@@ -121,14 +121,14 @@ pub(super) fn is_refusal(classification: &str) -> bool {
 }
 
 impl Rows for Zmap {
-    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles) -> Result<Finding<'r>, Skip> {
+    fn judge<'r>(&'r self, row: &Row<'r>, roles: &Roles, finding: &mut Finding<'r>) -> Result<(), Skip> {
         if let Some(skip) = self.skip(row) {
             return Err(skip);
         }
         let given = || self.identifier.as_deref().map(Cow::Borrowed);
         let open = || self.finding.then_some(Cow::Borrowed("open"));
-        let identifier = row.text(roles.identifier).or_else(given).or_else(open);
-        Ok(Finding { identifier, ..Finding::new(0, Kind::Exposed, Side::Exposed) })
+        finding.identifier = row.text(roles.identifier).or_else(given).or_else(open);
+        Ok(())
     }
 
     fn listed(&self) -> Vec<(usize, &'static str)> {
