@@ -78,8 +78,8 @@ const MUTANTS: &[Mutant] = &[
     delimited("comments are records", "if first == COMMENT {", "if first == COMMENT && start == 0 {"),
     columns(
         "a row may have more columns than the header",
-        "fields.len() != self.names.len()",
-        "fields.len() < self.names.len()",
+        "self.fields.len() != table.names.len()",
+        "self.fields.len() < table.names.len()",
     ),
     columns("of several names the last wins", "rank < *first", "rank > *first"),
     columns(

@@ -7,6 +7,7 @@
 //! 1. The records of one recipient lie all over the dump, and each would be waited for: measured, a seventh of all that a line
 //!    costs. A task [asks for](Records::fetch) many at once, before it reads the first, and waits for none.
 //! 2. A task copies its records into one buffer, one after the other, and gives a piece room for all its lines at once.
+//! 3. What the lines of one registration have in common is rendered for the first of them ([`LastFoundBy`]).
 //!
 //! What is in memory at once has limits, whatever the dump: [`BATCH_MATCHES`] matches, [`TASK_BYTES_MAX`] of lines a task
 //! and one line more, and of equal alerts one record ([`Group`]).
