@@ -1,6 +1,7 @@
 //! What is said of a batch: of each dump when it is done, of all at the end.
 
-use super::{MatchRequest, Sink};
+use super::request::MatchRequest;
+use super::sink::Sink;
 use crate::batch::failure::{Failure, is_broken_pipe};
 use crate::batch::output::{note, print_json, print_lines};
 use crate::pipeline::{Books, RecipientCount, RunError, RunReport, State, Summary};
