@@ -172,7 +172,9 @@ pub(super) fn run_code(error: &RunError) -> u8 {
         RunError::Format(DetectError::Unknown { .. }) | RunError::Name(_) => 64,
         RunError::Format(_) | RunError::Report(_) | RunError::Limit { .. } => 65,
         RunError::Spool(error) => spool_code(error),
-        RunError::Scratch(error) | RunError::Output(error) => io_code(error, 74),
+        RunError::Scratch(error) | RunError::Temporary { error, .. } | RunError::Output(error) => {
+            io_code(error, 74)
+        }
         RunError::Changed => 75,
         RunError::Unbalanced(_) => 70,
         RunError::Cancelled => 130,

@@ -212,8 +212,15 @@ pub enum RunError {
     Name(NameError),
     /// The spool refused.
     Spool(SpoolError),
-    /// A temporary file could not be written or read.
+    /// A temporary file of a stage could not be written or read.
     Scratch(io::Error),
+    /// The same of one that has no stage to be kept in.
+    Temporary {
+        /// Where it was to be.
+        directory: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// The output could not be written.
     Output(io::Error),
     /// The dump is larger than can be numbered.
@@ -266,8 +273,8 @@ impl RunError {
             Self::Spool(SpoolError::Locked { .. }) => "locked",
             Self::Spool(SpoolError::Name(_) | SpoolError::Unfinished { .. }) => "bug",
             Self::Spool(_) => "spool",
-            Self::Scratch(error) if error.kind() == io::ErrorKind::StorageFull => "full",
-            Self::Scratch(_) => "scratch",
+            Self::Scratch(error) | Self::Temporary { error, .. } if is_full(error) => "full",
+            Self::Scratch(_) | Self::Temporary { .. } => "scratch",
             Self::Output(_) => "output",
             Self::Changed => "changed",
             Self::Name(_) => "name",
@@ -292,6 +299,7 @@ impl fmt::Display for RunError {
             Self::Scratch(error) => {
                 write!(f, "a temporary file cannot be written or read: {error} (free some space)")
             }
+            Self::Temporary { directory, error } => write!(f, "{}", TemporaryError { directory, error }),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Limit { what, max } => write!(f, "more than {max} {what} (split the dump)"),
             Self::Changed => {
@@ -304,6 +312,36 @@ impl fmt::Display for RunError {
 }
 
 impl std::error::Error for RunError {}
+
+/// What is said of a temporary directory that failed, and of what can be done about it.
+pub struct TemporaryError<'e> {
+    /// The directory.
+    pub directory: &'e Path,
+    /// Why it failed.
+    pub error: &'e io::Error,
+}
+
+impl fmt::Display for TemporaryError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { directory, error } = self;
+        let directory = directory.display();
+        match is_full(error) {
+            true => write!(
+                f,
+                "the temporary directory {directory} is full: {error} (free some space in it, or set TMPDIR to another)"
+            ),
+            false => write!(
+                f,
+                "the temporary directory {directory} cannot be used: {error} (set TMPDIR to one that can be written to)"
+            ),
+        }
+    }
+}
+
+/// There is no room, whoever says so.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
 
 impl From<SpoolError> for RunError {
     fn from(error: SpoolError) -> Self {

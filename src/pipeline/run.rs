@@ -48,9 +48,13 @@ fn run_with(
     destination: Destination<'_>,
 ) -> RunReport {
     let mut report = RunReport::new(job.name);
+    let has_stage = matches!(destination, Destination::Spool(_));
     if let Err(error) = process(&mut job, correcting, destination, &mut report) {
         report.fail(match error {
             RunError::Source(error) if error.kind() == SourceErrorKind::Cancelled => RunError::Cancelled,
+            RunError::Scratch(error) if !has_stage => {
+                RunError::Temporary { directory: job.scratch_directory.into(), error }
+            }
             error => error,
         });
     }

@@ -295,3 +295,38 @@ fn what_this_user_may_not_read_or_write_is_said() {
     let done = as_nobody(&work, &match_words("--identifier x --output - dump.csv"));
     assert!(done.is_none_or(|done| (done.code, alerts(&done.out).len()) == (0, 1)));
 }
+
+#[test]
+fn a_full_temporary_directory_is_named_with_its_remedy() {
+    if !can_mount() {
+        return;
+    }
+    let work = Work::new();
+    let rows: String = (0..40_000).map(|i| format!("192.0.2.{},{}\n", i % 16, 1 + i)).collect();
+    work.write("dump.csv", format!("ip,port\n{rows}"));
+    work.write("next.csv", "ip,port\n192.0.2.1,80\n");
+    // More rejects than wait in memory for their turn.
+    work.write("bad.csv", format!("ip,port\n192.0.2.1,80\n{}", "192.0.2,80\n".repeat(40_000)));
+    let ways = [
+        "--output out dump.csv",
+        "--output out --io read dump.csv",
+        "--output out --threads 2 --rejects rejects dump.csv bad.csv",
+    ];
+    for way in ways {
+        let words = match_words(&format!("--identifier x {way}"));
+        let script = format!(
+            "mkdir -p small; mount -t tmpfs -o size=64k none small; TMPDIR=$PWD/small $DIJKWACHT {words}"
+        );
+        let done = run_script(&work, &script);
+        let small = work.path("small");
+        done.check(75, &["the temporary directory", small.to_str().unwrap(), "is full", "TMPDIR"]);
+        assert!(!work.path("out").exists(), "{way}");
+    }
+    // The pages of a stage are the spool's: nobody is sent to TMPDIR for them.
+    let words = match_words("--identifier x --io read --spool spool dump.csv");
+    let script =
+        format!("mkdir -p spool; mount -t tmpfs -o size=64k none spool; chmod 700 spool; $DIJKWACHT {words}");
+    let done = run_script(&work, &script);
+    done.check(75, &["No space left"]);
+    assert!(!done.err.contains("TMPDIR"), "{}", done.err);
+}

@@ -1,6 +1,7 @@
 //! The file of `--rejects`, of several dumps in their order.
 
 use super::turns::InTurn;
+use crate::pipeline::TemporaryError;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +33,7 @@ impl<'c> Rejects<'c> {
     /// Where the run writes them; `None`: nobody asks for them.
     pub(super) fn out(&self) -> Option<Box<dyn Write + Send + Sync + '_>> {
         match (&self.waiting, self.file) {
-            (Some(waiting), _) => Some(Box::new(InTurn(waiting))),
+            (Some(waiting), _) => Some(Box::new(Waiting(InTurn(waiting)))),
             (None, Some(file)) => Some(Box::new(InTurn(file))),
             (None, None) => None,
         }
@@ -45,8 +46,26 @@ impl<'c> Rejects<'c> {
             return Ok(());
         }
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.rewind()?;
+        waiting.rewind().map_err(of_directory)?;
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         io::copy(waiting.get_mut(), &mut *file).map(drop)
     }
+}
+
+/// What waits in a file that no one named: an error says where that is.
+struct Waiting<W>(W);
+
+impl<W: Write> Write for Waiting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(of_directory)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(of_directory)
+    }
+}
+
+fn of_directory(error: io::Error) -> io::Error {
+    let said = TemporaryError { directory: &std::env::temp_dir(), error: &error }.to_string();
+    io::Error::new(error.kind(), said)
 }
