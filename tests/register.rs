@@ -298,15 +298,20 @@ fn lines_are_those_on_which_rows_start() {
     assert_eq!(lines, [5, 8, 11]);
     let found = problems("r.csv", b"owner_id,name\na,\"one\ntwo\"\nb,c,d\n");
     assert!(found[0].starts_with("r.csv:2: name \"one\\ntwo\""), "{found:?}");
+    assert!(
+        found[0].ends_with("the row goes on to line 3 (look for a quote that is not closed)"),
+        "{found:?}"
+    );
     assert!(found[1].starts_with("r.csv:4: row has 3 fields"), "{found:?}");
 }
 
 #[test]
 fn a_quote_that_never_closes_costs_one_row() {
     let text = "owner_id,name,network\na,,192.0.2.1\nb,\"x,192.0.2.2\nc,,192.0.2.3\nd,\"y\",192.0.2.4\ne,,192.0.2.5\n";
-    // The quote of b closes at d's first: that row is wrong, and what it swallowed is lost with it.
+    // The quote of b closes at d's first: that row is wrong, and what it swallowed is read for itself.
     let (register, report) = Register::read_bytes(&[("r.csv", text.as_bytes())], &KEEP_GOING).unwrap();
-    assert_eq!((register.registrations.len(), report.bad_rows), (2, 1));
+    assert_eq!(register.registrations.iter().map(|it| it.line).collect::<Vec<_>>(), [2, 4, 5, 6]);
+    assert_eq!(report.bad_rows, 1);
     let text = "owner_id,name,network\na,,192.0.2.1\nb,\"x,192.0.2.2\nc,,192.0.2.3\nd,,192.0.2.4\n";
     let (register, report) = Register::read_bytes(&[("r.csv", text.as_bytes())], &KEEP_GOING).unwrap();
     assert_eq!(register.registrations.iter().map(|it| it.line).collect::<Vec<_>>(), [2, 4, 5]);
@@ -316,6 +321,49 @@ fn a_quote_that_never_closes_costs_one_row() {
             "r.csv:3: a quote is opened here and never closed (close it, or write \"\" for a quote in a quoted field)",
         ]
     );
+}
+
+#[test]
+fn a_lost_quote_swallows_no_row_in_silence() {
+    let check = |text: &str, line: u32, said: &str, kept: &[u32]| {
+        let mut found = problems("r.csv", text.as_bytes());
+        found.retain(|problem| !problem.contains("columns that are not known"));
+        assert!(found[0].starts_with(&format!("r.csv:{line}: ")), "{text:?}: {found:?}");
+        assert!(
+            found[0].contains(said) && found[0].contains("quote that is not closed"),
+            "{text:?}: {found:?}"
+        );
+        let (register, _) = Register::read_bytes(&[("r.csv", text.as_bytes())], &KEEP_GOING).unwrap();
+        assert_eq!(register.registrations.iter().map(|it| it.line).collect::<Vec<_>>(), kept, "{text:?}");
+    };
+    // In a column that is ignored, the record has as many fields as it should.
+    let comment = "owner_id,network,comment\n";
+    let rows = "a,192.0.2.1,\"x\nb,192.0.2.2,y\nc,192.0.2.3,\"z\"\n";
+    check(&format!("{comment}{rows}"), 2, "goes on to line 4, and line 3 reads as a row", &[3, 4]);
+    // A row is swallowed too where it is bad, or its fields are empty.
+    let rows = "a,192.0.2.1,\"x\nb,192.0.2,y\nc,192.0.2.3,\"\"\nd,192.0.2.4,\"z\"\n";
+    check(&format!("{comment}{rows}"), 2, "line 3 reads as a row", &[4, 5]);
+    // In the columns of the keys.
+    for column in ["owner_id", "network", "asn", "domain", "contact", "role", "valid_from", "link"] {
+        let others: Vec<&str> =
+            ["owner_id", "network", "asn", "domain", "contact", "role", "valid_from", "link"]
+                .into_iter()
+                .filter(|other| *other != column)
+                .collect();
+        let empty = ",".repeat(others.len() - 1);
+        let first = if column == "owner_id" { "" } else { "a" };
+        let text = format!("{},{column}\n{first}{empty},\"x\ny\"\n", others.join(","));
+        check(&text, 2, "goes on to line 3", &[]);
+    }
+    // A header.
+    for text in ["owner_id,\"name,network\na,,192.0.2.1\n", "owner_id,network,\"note\na,192.0.2.1,\"\"\n"] {
+        let found = problems("r.csv", text.as_bytes());
+        assert!(found[0].starts_with("r.csv:1: header has a line break in column"), "{found:?}");
+    }
+    // A comment over several lines is one.
+    let text = "owner_id,network,comment\na,192.0.2.1,\"one, two\nthree\n\nfour\"\nb,192.0.2.2,\n";
+    let (register, report) = read(&[("r.csv", text)]);
+    assert_eq!((register.registrations.len(), report.bad_rows), (2, 0));
 }
 
 #[test]

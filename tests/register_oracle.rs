@@ -82,10 +82,11 @@ fn generate(random: &mut fastrand::Rng, malformed: bool) -> Generated {
     Generated { text, made }
 }
 
-/// A record as the slow reader sees it: its line and fields, or nothing where a quote never closes.
+/// A record as the slow reader sees it: its line and fields, or nothing where a quote was lost.
 type Record = (u32, Option<Vec<Vec<u8>>>);
 
-/// Byte by byte, as DESIGN says: a quote opens only as the first byte of a field, `""` is a quote, a lost quote costs a line.
+/// Byte by byte, as DESIGN says: a quote opens only as the first byte of a field, `""` is a quote, a lost quote costs a line. It is
+/// lost where it never closes, and where it closes behind a line that is a row.
 fn read_slowly(text: &[u8]) -> Vec<Record> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut records = Vec::new();
@@ -99,21 +100,27 @@ fn read_slowly(text: &[u8]) -> Vec<Record> {
             at = next;
             continue;
         }
-        match read_record(&text[at..]) {
-            Some((fields, length)) => {
-                records.push((line, Some(fields)));
-                at += length;
-            }
-            None => {
-                records.push((line, None));
-                at = next;
-            }
+        let (fields, length, open) = read_record(&text[at..]);
+        let mut later = text[at..at + length].split(|&byte| byte == b'\n').skip(1);
+        if open || later.any(is_like_row) {
+            records.push((line, None));
+            at = next;
+        } else {
+            records.push((line, Some(fields)));
+            at += length;
         }
     }
     records
 }
 
-fn read_record(text: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
+fn is_like_row(line: &[u8]) -> bool {
+    let (fields, _, _) = read_record(line);
+    let owner = |field: &[u8]| OwnerId::new(std::str::from_utf8(field.trim_ascii()).ok()?);
+    !line.starts_with(b"#") && fields.len() == 3 && owner(&fields[0]).is_some()
+}
+
+/// The fields, how many bytes they take, and whether a quote is open at their end.
+fn read_record(text: &[u8]) -> (Vec<Vec<u8>>, usize, bool) {
     let mut fields = vec![Vec::new()];
     let (mut quoted, mut fresh) = (false, true);
     let mut at = 0;
@@ -134,13 +141,13 @@ fn read_record(text: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
         }
         match byte {
             b'"' if fresh => quoted = true,
-            b'\n' => return Some((fields, at)),
+            b'\n' => return (fields, at, false),
             b',' => fields.push(Vec::new()),
             byte => field.push(byte),
         }
         fresh = byte == b',';
     }
-    (!quoted).then_some((fields, at))
+    (fields, at, quoted)
 }
 
 /// `line owner network` of good rows (`-` for no network), `line bad` of the others, by line.

@@ -3,11 +3,12 @@
 //! The delimiter is a comma, or a semicolon or tab if the header has that and no comma (Dutch Excel writes semicolons). Quotes
 //! are read as the `csv` crate reads them; a line end is `\n`, and one `\r` right before it belongs to it. Empty lines and
 //! those that begin with `#` are no rows, nor are those whose every field is empty, which spreadsheets leave behind. A record longer than [`RECORD_BYTES_MAX`], or whose quote never closes, is bad, and
-//! reading resumes at its second line: a lost quote costs one row.
+//! reading resumes at its second line: a lost quote costs one row. So is one over several lines of which a later one reads as a
+//! row of its own: its quote was lost too, and closed at another row's.
 
 use crate::moment::Day;
 use crate::register::merge::Sink;
-use crate::register::owner::{Role, Scope};
+use crate::register::owner::{OwnerId, Role, Scope};
 use crate::register::report::FindingKind;
 use crate::register::row::{self, Attribute, Attributes, Row, RowClaim, Validity, Wrong, quote, read_text};
 use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
@@ -106,9 +107,20 @@ fn read_rows(lines: &mut Lines<'_>, header: &Header, sink: &mut Sink<'_>) {
             lines.advance_to(next_line(text, lines.at));
             return;
         }
+        let last = lines.line + newlines(whole.trim_ascii_end());
+        let goes_on = last > lines.line;
+        if goes_on && let Some(later) = later_row(whole, header) {
+            sink.bad_row(lines.line, swallows(last, lines.line + later));
+            lines.advance_to(next_line(text, lines.at));
+            return;
+        }
         if record.iter().any(|field| !field.trim_ascii().is_empty()) {
             match read_row(&record, header, lines.line) {
                 Ok(row) => sink.row(row),
+                Err(wrong) if goes_on => sink.bad_row(
+                    lines.line,
+                    format!("{wrong}; the row goes on to line {last} (look for a quote that is not closed)"),
+                ),
                 Err(wrong) => sink.bad_row(lines.line, wrong),
             }
         }
@@ -144,7 +156,7 @@ impl Lines<'_> {
     }
 
     fn advance_to(&mut self, at: usize) {
-        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..at]).count() as u32;
+        self.line += newlines(&self.text[self.at..at]);
         self.at = at;
     }
 }
@@ -152,6 +164,38 @@ impl Lines<'_> {
 /// The position after the next newline, or the end.
 fn next_line(text: &[u8], at: usize) -> usize {
     memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length + 1)
+}
+
+fn newlines(text: &[u8]) -> u32 {
+    memchr::memchr_iter(b'\n', text).count() as u32
+}
+
+/// The first later line of a record that reads as a row, counted from the record's first line as 0.
+fn later_row(whole: &[u8], header: &Header) -> Option<u32> {
+    let mut lines = whole.split(|&byte| byte == b'\n').zip(0..).skip(1);
+    lines.find(|(line, _)| !line.is_empty() && is_like_row(line, header)).map(|(_, number)| number)
+}
+
+fn swallows(last: u32, row: u32) -> Wrong {
+    format!(
+        "row goes on to line {last}, and line {row} reads as a row of its own (look for a quote that is not closed; a field \
+         may hold no line that is a row)"
+    )
+}
+
+/// Whether a line has the fields of a row and an owner's id: a row that is bad otherwise is one too.
+fn is_like_row(line: &[u8], header: &Header) -> bool {
+    // One column is no row: any word would be.
+    if header.fields < 2 || line.starts_with(b"#") {
+        return false;
+    }
+    let mut record = ByteRecord::new();
+    let read = reader(line, header.delimiter).read_byte_record(&mut record);
+    read.expect("reading from memory, ragged rows allowed, cannot fail")
+        && record.len() == header.fields
+        && OwnerId::allows(&String::from_utf8_lossy(
+            Fields { record: &record, header }.bytes(Column::OwnerId),
+        ))
 }
 
 /// What is wrong with the extent of a record, if anything.
@@ -204,6 +248,12 @@ fn read_header(lines: &mut Lines<'_>) -> Result<(Header, Option<String>), Wrong>
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record).expect("reading from memory, ragged rows allowed, cannot fail");
     let start = lines.at;
+    if let Some(broken) = record.iter().find(|field| field.contains(&b'\n')) {
+        return Err(format!(
+            "header has a line break in column {} (look for a quote that is not closed, and name each column on one line)",
+            quote(broken)
+        ));
+    }
     lines.advance_to(start + reader.position().byte() as usize);
     let (places, unknown) = place_columns(&record)?;
     Ok((Header { delimiter, fields: record.len(), places }, unknown))
