@@ -243,7 +243,11 @@ fn a_report_that_cannot_be_used_fails_its_dump_and_no_other() {
     assert_eq!(work.files("spool/new").iter().filter(|file| file.ends_with("manifest.json")).count(), 2);
     work.matched("--report list.csv.toml --dry-run list.csv other.csv")
         .check(64, &["--report is about one dump"]);
-    work.matched("--report nowhere.toml --dry-run list.csv").check(66, &["nowhere.toml"]);
+    work.matched("--report nowhere.toml --dry-run list.csv")
+        .check(66, &["--report: there is no file nowhere.toml", "TOML", "or leave out --report"]);
+    work.run("preview --report nowhere.toml list.csv").check(66, &["there is no file nowhere.toml"]);
+    std::fs::create_dir(work.path("reports")).unwrap();
+    work.matched("--report reports --dry-run list.csv").check(66, &["--report: reports", "directory"]);
     work.write("list.csv.toml", vec![b'#'; 65_537]);
     work.matched("--dry-run list.csv").check(65, &["larger than 65536 bytes"]);
     work.write("list.csv.toml", b"\xff");

@@ -64,6 +64,8 @@ pub enum Failure {
 pub enum Wanted {
     /// To read it.
     Read,
+    /// To read what a dump's sender says of it: `--report`.
+    Report,
     /// To create it.
     Create,
 }
@@ -92,7 +94,7 @@ impl Failure {
             Self::Run(error) => run_code(error),
             Self::Spool(error) => spool_code(error),
             Self::File { error, wanted: Wanted::Create, .. } => io_code(error, 73),
-            Self::File { error, wanted: Wanted::Read, .. } => io_code(error, 74),
+            Self::File { error, wanted: Wanted::Read | Wanted::Report, .. } => io_code(error, 74),
             Self::Output(error) if is_broken_pipe(error) => 0,
             Self::Output(error) => io_code(error, 74),
             Self::Interrupted(signal) => 128 + *signal as u8,
@@ -197,6 +199,19 @@ impl fmt::Display for Failure {
             Self::Spool(error) => error.fmt(f),
             Self::File { path, wanted: Wanted::Read, error } => {
                 write!(f, "{} cannot be read: {error}", path.display())
+            }
+            Self::File { path, wanted: Wanted::Report, error } => {
+                let path = path.display();
+                match error.kind() {
+                    io::ErrorKind::NotFound => write!(
+                        f,
+                        "--report: there is no file {path} (name the TOML file that says what the dump is, or leave out --report)"
+                    ),
+                    _ => write!(
+                        f,
+                        "--report: {path} cannot be read: {error} (name a TOML file that this user may read)"
+                    ),
+                }
             }
             Self::File { path, wanted: Wanted::Create, error } => {
                 write!(f, "{} cannot be created: {error}", path.display())

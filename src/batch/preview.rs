@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::output::{note, print_lines};
-use super::setup::{ReadingWords, Setup, facts_of, observed_of, report_on, run_time};
+use super::setup::{ReadingWords, Setup, check_report, facts_of, observed_of, report_on, run_time};
 use crate::config::Feed;
 use crate::index::Index;
 use crate::matcher::CHUNK_BYTES;
@@ -33,6 +33,7 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
     let run_time = run_time(request.run_time.as_deref())?;
     request.reading.feed()?;
     request.reading.over(&Feed::default(), &config)?;
+    request.report.as_deref().map(check_report).transpose()?;
     let (index, with_alerts) = match request.setup.load_index(&config) {
         Ok(index) => (index, true),
         Err(Failure::Usage(_)) => {

@@ -1,10 +1,10 @@
 //! What most commands begin with: the configuration, the register, times and the words about a dump.
 
-use super::failure::Failure;
+use super::failure::{Failure, Wanted};
 use super::output::{ProgressLine, note};
 use crate::config::{
-    Config, DEFAULT_PATH, DumpReport, Feed, is_feed_name, read_assignment, read_encoding, read_format,
-    read_identifier,
+    Config, ConfigError, DEFAULT_PATH, DumpReport, Feed, is_feed_name, read_assignment, read_encoding,
+    read_format, read_identifier,
 };
 use crate::index::Index;
 use crate::moment::{Day, Moment};
@@ -14,7 +14,8 @@ use crate::register::{Progress, ReadOptions, Register, RegisterError, Report, li
 use crate::scan::{Encoding, FormatOptions};
 use crate::spool::{Spool, SpoolOptions, check_groups, check_writable, report_name};
 use crate::text::show;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -261,11 +262,26 @@ pub(super) fn report_on(
     let beside = report_name(dump.as_os_str());
     let is_there = dump.as_os_str() != "-" && Path::new(&beside).is_file();
     match named.or(is_there.then_some(Path::new(&beside))) {
-        Some(path) => DumpReport::read(path, config.language)
-            .map(Some)
-            .map_err(|error| RunError::Report(error.to_string())),
+        Some(path) => DumpReport::read(path, config.language).map(Some).map_err(|error| match error {
+            // What a configuration's remedy would be is none here.
+            ConfigError::Read { path, error } => RunError::Report(format!(
+                "{}: cannot be read: {error} (a report is a UTF-8 text that this user may read)",
+                path.display()
+            )),
+            error => RunError::Report(error.to_string()),
+        }),
         None => Ok(None),
     }
+}
+
+/// Whether the report that `--report` names is there to be read. A pipe is not opened: it can be read only once.
+pub(super) fn check_report(report: &Path) -> Result<(), Failure> {
+    let look = |metadata: Metadata| match metadata.is_file() {
+        true => File::open(report).map(drop),
+        false if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        false => Ok(()),
+    };
+    report.metadata().and_then(look).map_err(|error| Failure::file(report, Wanted::Report, error))
 }
 
 /// When records without a time were observed: the command line over the dump's report.

@@ -1,6 +1,6 @@
 //! What `match` is asked, and whether it can be asked that.
 
-use crate::batch::failure::{Failure, Wanted};
+use crate::batch::failure::Failure;
 use crate::batch::setup::{self, ReadingWords, Setup};
 use crate::scan::Io;
 use crate::spool::{Label, report_name};
@@ -90,7 +90,7 @@ impl MatchRequest {
                     "--report is about one dump (of several, each has its own beside it: FILE.toml)";
                 return Err(Failure::Usage(problem.to_owned()));
             }
-            report.metadata().map_err(|error| Failure::file(report, Wanted::Read, error))?;
+            setup::check_report(report)?;
         }
         if self.rejects.as_deref() == Some(Path::new("-")) {
             return Err(Failure::Usage("rejects are written to a file: name one with --rejects".to_owned()));
