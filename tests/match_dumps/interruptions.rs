@@ -36,19 +36,26 @@ impl Waiting {
         Self { child, rejects }
     }
 
-    /// Sends a signal, and waits until one of its threads has taken it, if it lives.
+    /// Sends a signal, and waits until one of its threads has taken it and done what it does then, if it lives.
     fn send(&self, signal: Signal) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
         if signal == Signal::KILL {
             return;
         }
-        let status = format!("/proc/{}/status", self.child.id());
+        let process = format!("/proc/{}", self.child.id());
+        let status = format!("{process}/status");
         let is_pending = |line: &str| {
             let set = line.strip_prefix("ShdPnd:");
             set.is_some_and(|set| u64::from_str_radix(set.trim(), 16) != Ok(0))
         };
         wait_until("the signal is taken", || !fs::read_to_string(&status).unwrap().lines().any(is_pending));
-        std::thread::sleep(Duration::from_millis(20));
+        // Who has taken it runs until all is done that a signal does; who sleeps afterwards is back from it.
+        let is_asleep = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status"));
+            status.is_ok_and(|status| status.lines().any(|line| line.starts_with("State:\tS")))
+        };
+        let tasks = || fs::read_dir(format!("{process}/task")).unwrap();
+        wait_until("the signal is seen", || tasks().all(|task| is_asleep(task.unwrap())));
     }
 
     /// Takes the rejects, so that the command goes on, to its end.
