@@ -10,13 +10,13 @@ use dijkwacht::index::Index;
 use dijkwacht::matcher::{Accepted, CHUNK_BYTES, DriveError, DriveOptions, Driven, Judge, drive};
 use dijkwacht::moment::{Day, Moment};
 use dijkwacht::pipeline::{
-    Destination, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Progress, Reading, RunError, RunReport, State,
+    Against, Destination, FeedFacts, Job, Progress, Reading, RunError, RunReport, State,
 };
 use dijkwacht::policy::{Rulebook, Senders};
 use dijkwacht::register::{ReadOptions, Register};
 use dijkwacht::scan::{
-    Content, DECOMPRESSED_BYTES_MAX, Encoding, Format, FormatOptions, Input, Io, Mapped, Reject, Source,
-    SourceErrorKind, SourceOptions, open_format,
+    Content, Encoding, Format, FormatOptions, Input, Io, Mapped, Reject, Source, SourceErrorKind,
+    SourceOptions, open_format,
 };
 use dijkwacht::spool::{Spool, SpoolOptions};
 use std::convert::Infallible;
@@ -550,35 +550,18 @@ fn run_while(
     let input = Input::File(dump.to_owned());
     let day = Day::read(b"2026-11-22").unwrap();
     let rulebook = Rulebook::default();
+    let feeds = |_: &str| FeedFacts {
+        options: FormatOptions { identifier: Some("open-rdp".to_owned()), ..FormatOptions::default() },
+        ..FeedFacts::default()
+    };
+    let (senders, cancelled) = (Senders::default().in_office(day), Arc::default());
+    let run_time = Moment::read(b"2026-11-22T12:00:00Z").unwrap();
+    let against = Against { run_time, senders: &senders, rulebook: &rulebook, index: &work.index };
     let job = Job {
-        input: &input,
-        name: "the dump",
         feed: Some("night"),
-        feeds: &|_| FeedFacts {
-            options: FormatOptions { identifier: Some("open-rdp".to_owned()), ..FormatOptions::default() },
-            ..FeedFacts::default()
-        },
-        run_time: Moment::read(b"2026-11-22T12:00:00Z").unwrap(),
-        observed: None,
-        label: None,
-        senders: &Senders::default().in_office(day),
-        rulebook: &rulebook,
-        index: &work.index,
-        reading: Reading {
-            io,
-            chunk_bytes: 1024,
-            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
-            matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
-        },
-        scratch_directory: work.directory.path(),
-        cancelled: &Arc::default(),
+        reading: Reading { io, chunk_bytes: 1024, ..Reading::default() },
         progress: &progress,
-        history: None,
-        recipients: false,
-        residual: false,
-        rejects: None,
-        pool: None,
-        turn: None,
+        ..Job::new(&input, "the dump", &feeds, against, work.directory.path(), &cancelled)
     };
     let spool = Spool::open(&work.directory.path().join("spool"), &SpoolOptions::default()).unwrap();
     let report = dijkwacht::pipeline::run(job, Destination::Spool(&spool));

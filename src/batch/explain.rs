@@ -12,17 +12,16 @@ use super::setup::{ReadingWords, Setup, facts_of, read_time, run_time};
 use crate::alert::{ReferenceKey, Told};
 use crate::config::{Config, DumpReport};
 use crate::index::{Claim, Index, find_kept};
-use crate::matcher::CHUNK_BYTES;
 use crate::moment::{Day, Moment};
 use crate::pipeline::{
-    Claims, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, Replay, Replayed, replay_head, replay_record,
+    Against, Claims, FeedFacts, Job, Reading, Replay, Replayed, replay_head, replay_record,
 };
 use crate::policy::{
     Answer, Asked, Blown, Credibility, Fuse, Hold, InOffice, Line, Outcome, Provenance, Recipients,
     Reliability, Rulebook, Tlp, explain as explain_choice,
 };
 use crate::register::Register;
-use crate::scan::{Encoding, Field, Input, Io, Take};
+use crate::scan::{Encoding, Field, Input, Take};
 use crate::spool::{Held, Manifest, RunName, Sought, Trace, TraceState, Traced, find_reference_key, trace};
 use crate::text::show;
 use serde::Serialize;
@@ -320,32 +319,13 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn job(&'a self) -> Job<'a> {
+        let Desk { index, senders, rulebook, run_time } = *self.desk;
+        let against = Against { run_time, senders, rulebook, index };
         Job {
-            input: self.input,
-            name: self.name,
             feed: self.feed,
-            feeds: self.feeds,
-            run_time: self.desk.run_time,
             observed: self.observed,
-            label: None,
-            senders: self.desk.senders,
-            rulebook: self.desk.rulebook,
-            index: self.desk.index,
-            reading: Reading {
-                io: Io::default(),
-                chunk_bytes: CHUNK_BYTES,
-                decompressed_bytes_max: self.decompressed_bytes_max,
-                matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
-            },
-            scratch_directory: &self.scratch_directory,
-            cancelled: &self.cancelled,
-            progress: &|_| {},
-            history: None,
-            recipients: false,
-            residual: false,
-            rejects: None,
-            pool: None,
-            turn: None,
+            reading: Reading::of_at_most(self.decompressed_bytes_max),
+            ..Job::new(self.input, self.name, self.feeds, against, &self.scratch_directory, &self.cancelled)
         }
     }
 }

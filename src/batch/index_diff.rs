@@ -5,14 +5,12 @@ use super::output::{note, print_lines};
 use super::setup::{ReadingWords, Setup, facts_of, observed_of, report_on, run_time};
 use crate::config::{Config, DumpReport, Feed};
 use crate::index::{ChangeKind, Coverage, Difference, Index, OwnerIx};
-use crate::matcher::CHUNK_BYTES;
 use crate::moment::Moment;
 use crate::pipeline::{
-    Correcting, Destination, FeedFacts, Job, MATCHES_IN_MEMORY_MAX, Reading, RunReport, State, refuse,
-    run_correction,
+    Against, Correcting, Destination, FeedFacts, Job, Reading, RunReport, State, refuse, run_correction,
 };
 use crate::policy::{Fuse, Impact, Space};
-use crate::scan::{Input, Io};
+use crate::scan::Input;
 use crate::spool::{RecipientChange, Word};
 use crate::text::show;
 use serde_json::{Value, json};
@@ -90,32 +88,20 @@ impl Desk<'_> {
             }
         };
         let senders = self.config.senders.in_office(self.run_time.day());
-        let job = Job {
-            input: &Input::of_argument(dump.as_os_str()),
-            name: &name,
-            feed: self.request.reading.feed.as_deref(),
-            feeds: &|name| self.facts(name, report.as_ref()),
+        let input = Input::of_argument(dump.as_os_str());
+        let (scratch_directory, cancelled) = (std::env::temp_dir(), Arc::default());
+        let facts = |name: &str| self.facts(name, report.as_ref());
+        let against = Against {
             run_time: self.run_time,
-            observed: observed_of(None, report.as_ref()),
-            label: None,
             senders: &senders,
             rulebook: &self.config.rulebook,
             index: self.new,
-            reading: Reading {
-                io: Io::default(),
-                chunk_bytes: CHUNK_BYTES,
-                decompressed_bytes_max: self.config.limits.decompressed_bytes_max,
-                matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
-            },
-            scratch_directory: &std::env::temp_dir(),
-            cancelled: &Arc::default(),
-            progress: &|_| {},
-            history: None,
-            recipients: false,
-            residual: false,
-            rejects: None,
-            pool: None,
-            turn: None,
+        };
+        let job = Job {
+            feed: self.request.reading.feed.as_deref(),
+            observed: observed_of(None, report.as_ref()),
+            reading: Reading::of_at_most(self.config.limits.decompressed_bytes_max),
+            ..Job::new(&input, &name, &facts, against, &scratch_directory, &cancelled)
         };
         let word = Word { because: "index diff".to_owned(), by: None };
         let correcting = Correcting { word, owners: BTreeSet::new(), before: Some(self.old) };

@@ -5,10 +5,9 @@ use super::output::{note, print_lines};
 use super::setup::{ReadingWords, Setup, check_report, facts_of, observed_of, report_on, run_time};
 use crate::config::Feed;
 use crate::index::Index;
-use crate::matcher::CHUNK_BYTES;
-use crate::pipeline::{self, Job, MATCHES_IN_MEMORY_MAX, Preview, Reading};
+use crate::pipeline::{self, Against, Job, Preview, Reading};
 use crate::register::Register;
-use crate::scan::{Input, Io, Packing};
+use crate::scan::{Input, Packing};
 use crate::text::show;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,32 +43,15 @@ pub fn preview(request: PreviewRequest) -> Result<u8, Failure> {
     };
     let report = report_on(&request.dump, request.report.as_deref(), &config).map_err(Failure::Run)?;
     let senders = config.senders.in_office(run_time.day());
+    let (input, name) = (Input::of_argument(request.dump.as_os_str()), request.dump.to_string_lossy());
+    let (scratch_directory, cancelled) = (std::env::temp_dir(), Arc::default());
+    let facts = |name: &str| facts_of(name, &request.reading, &config, report.as_ref());
+    let against = Against { run_time, senders: &senders, rulebook: &config.rulebook, index: &index };
     let job = Job {
-        input: &Input::of_argument(request.dump.as_os_str()),
-        name: &request.dump.to_string_lossy(),
         feed: request.reading.feed.as_deref(),
-        feeds: &|name| facts_of(name, &request.reading, &config, report.as_ref()),
-        run_time,
         observed: observed_of(None, report.as_ref()),
-        label: None,
-        senders: &senders,
-        rulebook: &config.rulebook,
-        index: &index,
-        reading: Reading {
-            io: Io::default(),
-            chunk_bytes: CHUNK_BYTES,
-            decompressed_bytes_max: config.limits.decompressed_bytes_max,
-            matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
-        },
-        scratch_directory: &std::env::temp_dir(),
-        cancelled: &Arc::default(),
-        progress: &|_| {},
-        history: None,
-        recipients: false,
-        residual: false,
-        rejects: None,
-        pool: None,
-        turn: None,
+        reading: Reading::of_at_most(config.limits.decompressed_bytes_max),
+        ..Job::new(&input, &name, &facts, against, &scratch_directory, &cancelled)
     };
     let preview = pipeline::preview(&job, with_alerts).map_err(Failure::Run)?;
     print_lines(&describe(&preview, with_alerts))?;

@@ -36,9 +36,12 @@ pub use sort::MATCHES_IN_MEMORY_MAX;
 pub use source_report::SourceReport;
 
 use crate::index::Index;
+use crate::matcher::CHUNK_BYTES;
 use crate::moment::Moment;
 use crate::policy::{Catalogue, Copies, Fuse, InOffice, Provenance, Rulebook, SourceProtection};
-use crate::scan::{DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind};
+use crate::scan::{
+    DECOMPRESSED_BYTES_MAX, DetectError, Encoding, FormatOptions, Input, Io, SourceError, SourceErrorKind,
+};
 use crate::spool::{NameError, Spool, SpoolError};
 use rayon::ThreadPool;
 use std::fmt;
@@ -92,6 +95,56 @@ pub struct Job<'a> {
     pub turn: Option<&'a Turn<'a>>,
 }
 
+impl<'a> Job<'a> {
+    /// A dump of which nothing is said but what must be: the feed is told by its name or format, times by its records, and nobody
+    /// watches or waits. For one that is to be published, `history` is named too.
+    pub fn new(
+        input: &'a Input,
+        name: &'a str,
+        feeds: &'a (dyn Fn(&str) -> FeedFacts + Sync),
+        against: Against<'a>,
+        scratch_directory: &'a Path,
+        cancelled: &'a Arc<AtomicBool>,
+    ) -> Self {
+        let Against { run_time, senders, rulebook, index } = against;
+        Self {
+            input,
+            name,
+            feed: None,
+            feeds,
+            run_time,
+            observed: None,
+            label: None,
+            senders,
+            rulebook,
+            index,
+            reading: Reading::default(),
+            scratch_directory,
+            cancelled,
+            progress: &|_| {},
+            history: None,
+            recipients: false,
+            residual: false,
+            rejects: None,
+            pool: None,
+            turn: None,
+        }
+    }
+}
+
+/// What a dump is matched against and judged by, the same for all dumps of a call.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// When the run counts as *now*.
+    pub run_time: Moment,
+    /// Who warns at the run time.
+    pub senders: &'a InOffice,
+    /// What the operator decided about all feeds.
+    pub rulebook: &'a Rulebook,
+    /// The register, compiled.
+    pub index: &'a Index,
+}
+
 /// Waits until it is a run's turn.
 pub type Turn<'a> = dyn Fn() -> Result<(), RunError> + Sync + 'a;
 
@@ -141,6 +194,24 @@ pub struct Reading {
     pub decompressed_bytes_max: u64,
     /// Matches kept in memory.
     pub matches_in_memory_max: usize,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            io: Io::default(),
+            chunk_bytes: CHUNK_BYTES,
+            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+            matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
+        }
+    }
+}
+
+impl Reading {
+    /// As usual, but for the largest dump.
+    pub fn of_at_most(decompressed_bytes_max: u64) -> Self {
+        Self { decompressed_bytes_max, ..Self::default() }
+    }
 }
 
 /// A part of a run that takes its time.

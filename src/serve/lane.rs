@@ -7,10 +7,9 @@ use super::board::Meter;
 use super::standing::Standing;
 use super::watch::Bell;
 use crate::config::{Config, DumpReport};
-use crate::matcher::CHUNK_BYTES;
 use crate::moment::Moment;
-use crate::pipeline::{Destination, Job, MATCHES_IN_MEMORY_MAX, Reading, RunError, RunReport, refuse, run};
-use crate::scan::{Input, Io};
+use crate::pipeline::{Against, Destination, Job, Reading, RunError, RunReport, refuse, run};
+use crate::scan::Input;
 use crate::spool::WorkFile;
 use crate::text::show;
 use rayon::ThreadPool;
@@ -110,34 +109,20 @@ fn process_with(
     let Standing { config, index, spool, .. } = &*task.standing;
     let started = Instant::now();
     let run_time = task.run_time.unwrap_or_else(|| Moment::of_clock(SystemTime::now()));
-    let feed = task.file.feed.as_str();
     let observed = report.and_then(|report| report.observed.clone());
+    let (input, name) = (Input::Arrived(task.file.path.clone()), shown_name(&task.file));
+    let facts = |name: &str| config.feed_with(name, report).facts(config);
+    let senders = config.senders.in_office(run_time.day());
+    let against = Against { run_time, senders: &senders, rulebook: &config.rulebook, index };
     let job = Job {
-        input: &Input::Arrived(task.file.path.clone()),
-        name: &shown_name(&task.file),
-        feed: Some(feed),
-        feeds: &|name| config.feed_with(name, report).facts(config),
-        run_time,
+        feed: Some(task.file.feed.as_str()),
         observed: observed.as_ref().map(|(text, moment)| (text.as_str(), *moment)),
-        label: None,
-        senders: &config.senders.in_office(run_time.day()),
-        rulebook: &config.rulebook,
-        index,
-        reading: Reading {
-            io: Io::Mmap,
-            chunk_bytes: CHUNK_BYTES,
-            decompressed_bytes_max: config.limits.decompressed_bytes_max,
-            matches_in_memory_max: MATCHES_IN_MEMORY_MAX,
-        },
-        scratch_directory: spool.path(),
-        cancelled: stop,
+        reading: Reading::of_at_most(config.limits.decompressed_bytes_max),
         progress: &|progress| task.meter.advance(progress),
         history: Some(spool.path()),
-        recipients: false,
         residual: config.residual,
-        rejects: None,
         pool,
-        turn: None,
+        ..Job::new(&input, &name, &facts, against, spool.path(), stop)
     };
     let mut report = run(job, Destination::Spool(spool));
     report.seconds = started.elapsed().as_secs_f64();

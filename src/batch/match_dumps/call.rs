@@ -12,8 +12,8 @@ use crate::matcher::CHUNK_BYTES;
 use crate::metrics::{StageSeconds, Stopwatch};
 use crate::moment::Moment;
 use crate::pipeline::{
-    Correcting, Destination, Job, MATCHES_IN_MEMORY_MAX, Progress, Reading, RunError, RunReport, Stage,
-    refuse, run, run_correction,
+    Against, Correcting, Destination, Job, MATCHES_IN_MEMORY_MAX, Progress, Reading, RunError, RunReport,
+    Stage, refuse, run, run_correction,
 };
 use crate::policy::InOffice;
 use crate::scan::Input;
@@ -80,25 +80,24 @@ impl Call<'_> {
             }
             rejects.give().map_err(RunError::Output)
         };
-        let job = Job {
-            input: &input,
-            name: &name,
-            feed: self.request.reading.feed.as_deref(),
-            feeds: &|name| facts_of(name, &self.request.reading, self.config, report),
+        let scratch_directory = std::env::temp_dir();
+        let facts = |name: &str| facts_of(name, &self.request.reading, self.config, report);
+        let against = Against {
             run_time: self.run_time,
-            observed: setup::observed_of(self.observed, report),
-            label: self.request.label.as_deref(),
             senders: &self.senders,
             rulebook: &self.config.rulebook,
             index: self.index,
+        };
+        let job = Job {
+            feed: self.request.reading.feed.as_deref(),
+            observed: setup::observed_of(self.observed, report),
+            label: self.request.label.as_deref(),
             reading: Reading {
                 io: self.request.io,
                 chunk_bytes: self.request.chunk_bytes.unwrap_or(CHUNK_BYTES),
                 decompressed_bytes_max: self.config.limits.decompressed_bytes_max,
                 matches_in_memory_max: MATCHES_IN_MEMORY_MAX / self.at_once,
             },
-            scratch_directory: &std::env::temp_dir(),
-            cancelled: &self.cancelled,
             progress: &|now| {
                 stopwatch.tell(now);
                 if self.turns.is(number) {
@@ -111,6 +110,7 @@ impl Call<'_> {
             rejects: out.as_mut().map(|out| out as &mut (dyn Write + Send + Sync)),
             pool: Some(&self.pool),
             turn: (self.at_once > 1).then_some(&turn),
+            ..Job::new(&input, &name, &facts, against, &scratch_directory, &self.cancelled)
         };
         let mut writer;
         let destination = match &self.sink {
