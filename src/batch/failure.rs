@@ -2,7 +2,7 @@
 
 use crate::config::ConfigError;
 use crate::index::{BuildError, OpenError, WriteError};
-use crate::pipeline::RunError;
+use crate::pipeline::{RunError, TemporaryError};
 use crate::policy::TooMuch;
 use crate::register::RegisterError;
 use crate::scan::{DetectError, SourceErrorKind};
@@ -174,9 +174,9 @@ pub(super) fn run_code(error: &RunError) -> u8 {
         RunError::Format(DetectError::Unknown { .. }) | RunError::Name(_) => 64,
         RunError::Format(_) | RunError::Report(_) | RunError::Limit { .. } => 65,
         RunError::Spool(error) => spool_code(error),
-        RunError::Scratch(error) | RunError::Temporary { error, .. } | RunError::Output(error) => {
-            io_code(error, 74)
-        }
+        RunError::Scratch(error)
+        | RunError::Temporary(TemporaryError { error, .. })
+        | RunError::Output(error) => io_code(error, 74),
         RunError::Changed => 75,
         RunError::Unbalanced(_) => 70,
         RunError::Cancelled => 130,

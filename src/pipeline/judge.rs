@@ -202,7 +202,7 @@ impl<F> RunJudge<'_, '_, F> {
         let mut text = Vec::new();
         let written = write_json(&mut text, &line).map_err(io::Error::from);
         text.push(b'\n');
-        written.and_then(|()| out.write_all(&text)).map_err(RunError::Output)
+        written.and_then(|()| out.write_all(&text)).map_err(RunError::output)
     }
 }
 

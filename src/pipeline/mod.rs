@@ -286,12 +286,7 @@ pub enum RunError {
     /// A temporary file of a stage could not be written or read.
     Scratch(io::Error),
     /// The same of one that has no stage to be kept in.
-    Temporary {
-        /// Where it was to be.
-        directory: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
+    Temporary(TemporaryError),
     /// The output could not be written.
     Output(io::Error),
     /// The dump is larger than can be numbered.
@@ -344,14 +339,19 @@ impl RunError {
             Self::Spool(SpoolError::Locked { .. }) => "locked",
             Self::Spool(SpoolError::Name(_) | SpoolError::Unfinished { .. }) => "bug",
             Self::Spool(_) => "spool",
-            Self::Scratch(error) | Self::Temporary { error, .. } if is_full(error) => "full",
-            Self::Scratch(_) | Self::Temporary { .. } => "scratch",
+            Self::Scratch(error) | Self::Temporary(TemporaryError { error, .. }) if is_full(error) => "full",
+            Self::Scratch(_) | Self::Temporary(_) => "scratch",
             Self::Output(_) => "output",
             Self::Changed => "changed",
             Self::Name(_) => "name",
             Self::Unbalanced(_) => "bug",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// An output that failed, or the temporary file in which it waits.
+    pub fn output(error: io::Error) -> Self {
+        error.downcast().map_or_else(Self::Output, Self::Temporary)
     }
 
     fn scratch(error: io::Error) -> Self {
@@ -370,7 +370,7 @@ impl fmt::Display for RunError {
             Self::Scratch(error) => {
                 write!(f, "a temporary file cannot be written or read: {error} (free some space)")
             }
-            Self::Temporary { directory, error } => write!(f, "{}", TemporaryError { directory, error }),
+            Self::Temporary(error) => error.fmt(f),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Limit { what, max } => write!(f, "more than {max} {what} (split the dump)"),
             Self::Changed => {
@@ -385,14 +385,17 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {}
 
 /// What is said of a temporary directory that failed, and of what can be done about it.
-pub struct TemporaryError<'e> {
+#[derive(Debug)]
+pub struct TemporaryError {
     /// The directory.
-    pub directory: &'e Path,
+    pub directory: PathBuf,
     /// Why it failed.
-    pub error: &'e io::Error,
+    pub error: io::Error,
 }
 
-impl fmt::Display for TemporaryError<'_> {
+impl std::error::Error for TemporaryError {}
+
+impl fmt::Display for TemporaryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { directory, error } = self;
         let directory = directory.display();

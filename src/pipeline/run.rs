@@ -8,7 +8,7 @@ use super::render::{Piece, Records, render};
 use super::report::{RecipientCount, RunReport, State};
 use super::residual::Residual;
 use super::sort::{Sorted, Sorter};
-use super::{Destination, FeedFacts, Job, Progress, RunError, Stage};
+use super::{Destination, FeedFacts, Job, Progress, RunError, Stage, TemporaryError};
 use crate::alert::{Context, ReferenceKey, RunFacts};
 use crate::index::{DutchSpace, Index, OwnerIx};
 use crate::matcher::{DriveError, DriveOptions, Driven, drive, on_pool};
@@ -53,7 +53,7 @@ fn run_with(
         report.fail(match error {
             RunError::Source(error) if error.kind() == SourceErrorKind::Cancelled => RunError::Cancelled,
             RunError::Scratch(error) if !has_stage => {
-                RunError::Temporary { directory: job.scratch_directory.into(), error }
+                RunError::Temporary(TemporaryError { directory: job.scratch_directory.into(), error })
             }
             error => error,
         });

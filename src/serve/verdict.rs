@@ -47,7 +47,7 @@ impl Verdict {
                 }
             },
             RunError::Spool(error) if is_of_machine(error) => Self::Machine(said),
-            RunError::Scratch(_) | RunError::Temporary { .. } | RunError::Output(_) => Self::Machine(said),
+            RunError::Scratch(_) | RunError::Temporary(_) | RunError::Output(_) => Self::Machine(said),
             RunError::Spool(_)
             | RunError::Format(_)
             | RunError::Report(_)

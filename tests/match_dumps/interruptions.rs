@@ -327,6 +327,7 @@ fn a_full_temporary_directory_is_named_with_its_remedy() {
         let done = run_script(&work, &script);
         let small = work.path("small");
         done.check(75, &["the temporary directory", small.to_str().unwrap(), "is full", "TMPDIR"]);
+        assert!(!done.err.contains("the output cannot be written"), "{way}: {}", done.err);
         assert!(!work.path("out").exists(), "{way}");
     }
     // The pages of a stage are the spool's: nobody is sent to TMPDIR for them.

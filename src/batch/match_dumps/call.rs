@@ -78,7 +78,7 @@ impl Call<'_> {
             if self.cancelled.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
-            rejects.give().map_err(RunError::Output)
+            rejects.give().map_err(RunError::output)
         };
         let scratch_directory = std::env::temp_dir();
         let facts = |name: &str| facts_of(name, &self.request.reading, self.config, report);

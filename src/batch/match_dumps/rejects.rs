@@ -66,6 +66,5 @@ impl<W: Write> Write for Waiting<W> {
 }
 
 fn of_directory(error: io::Error) -> io::Error {
-    let said = TemporaryError { directory: &std::env::temp_dir(), error: &error }.to_string();
-    io::Error::new(error.kind(), said)
+    io::Error::new(error.kind(), TemporaryError { directory: std::env::temp_dir(), error })
 }
