@@ -82,11 +82,10 @@ fn generate(random: &mut fastrand::Rng, malformed: bool) -> Generated {
     Generated { text, made }
 }
 
-/// A record as the slow reader sees it: its line and fields, or nothing where a quote was lost.
+/// A record as the slow reader sees it: its line and fields, or nothing where a quote never closes or closes in another row.
 type Record = (u32, Option<Vec<Vec<u8>>>);
 
-/// Byte by byte, as DESIGN says: a quote opens only as the first byte of a field, `""` is a quote, a lost quote costs a line. It is
-/// lost where it never closes, and where it closes behind a line that is a row.
+/// Byte by byte, as DESIGN says: a quote opens only as the first byte of a field, `""` is a quote, a lost quote costs a line.
 fn read_slowly(text: &[u8]) -> Vec<Record> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut records = Vec::new();
@@ -100,27 +99,38 @@ fn read_slowly(text: &[u8]) -> Vec<Record> {
             at = next;
             continue;
         }
-        let (fields, length, open) = read_record(&text[at..]);
-        let mut later = text[at..at + length].split(|&byte| byte == b'\n').skip(1);
-        if open || later.any(is_like_row) {
-            records.push((line, None));
-            at = next;
-        } else {
-            records.push((line, Some(fields)));
-            at += length;
+        match read_record(&text[at..]) {
+            Some((fields, _)) if holds_rows(&fields) => {
+                records.push((line, None));
+                at = next;
+            }
+            Some((fields, length)) => {
+                records.push((line, Some(fields)));
+                at += length;
+            }
+            None => {
+                records.push((line, None));
+                at = next;
+            }
         }
     }
     records
 }
 
-fn is_like_row(line: &[u8]) -> bool {
-    let (fields, _, _) = read_record(line);
-    let owner = |field: &[u8]| OwnerId::new(std::str::from_utf8(field.trim_ascii()).ok()?);
-    !line.starts_with(b"#") && fields.len() == 3 && owner(&fields[0]).is_some()
+/// Whether a field has the rest of its row of three fields before its first line break, and as much behind its last as stands before it.
+fn holds_rows(fields: &[Vec<u8>]) -> bool {
+    let commas = |text: &str| text.matches(',').count();
+    let holds = |(at, field): (usize, &Vec<u8>)| {
+        let text = String::from_utf8_lossy(field);
+        let lines: Vec<&str> = text.split('\n').collect();
+        let ends = at + 1 + commas(lines[0]) >= 3;
+        lines.len() > 1 && ends && (fields.len() != 3 || commas(lines[lines.len() - 1]) >= at)
+    };
+    let is_blank = fields.iter().all(|field| field.trim_ascii().is_empty());
+    !is_blank && fields.iter().enumerate().any(holds)
 }
 
-/// The fields, how many bytes they take, and whether a quote is open at their end.
-fn read_record(text: &[u8]) -> (Vec<Vec<u8>>, usize, bool) {
+fn read_record(text: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     let mut fields = vec![Vec::new()];
     let (mut quoted, mut fresh) = (false, true);
     let mut at = 0;
@@ -141,13 +151,13 @@ fn read_record(text: &[u8]) -> (Vec<Vec<u8>>, usize, bool) {
         }
         match byte {
             b'"' if fresh => quoted = true,
-            b'\n' => return (fields, at, false),
+            b'\n' => return Some((fields, at)),
             b',' => fields.push(Vec::new()),
             byte => field.push(byte),
         }
         fresh = byte == b',';
     }
-    (fields, at, quoted)
+    (!quoted).then_some((fields, at))
 }
 
 /// `line owner network` of good rows (`-` for no network), `line bad` of the others, by line.
@@ -158,8 +168,8 @@ fn expect(text: &[u8]) -> Vec<String> {
             expected.push(format!("{line} bad"));
             continue;
         };
-        let fields: Vec<&[u8]> = fields.iter().map(|field| field.trim_ascii()).collect();
-        if fields.iter().all(|field| field.is_empty()) {
+        let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+        if fields.iter().all(|field| field.trim_ascii().is_empty()) {
             continue;
         }
         expected.push(judge(&fields).map_or(format!("{line} bad"), |good| format!("{line} {good}")));
@@ -169,6 +179,10 @@ fn expect(text: &[u8]) -> Vec<String> {
 
 fn judge(fields: &[&[u8]]) -> Option<String> {
     let &[owner, name, network] = fields else { return None };
+    if owner.contains(&b'\n') || network.contains(&b'\n') {
+        return None;
+    }
+    let (owner, name, network) = (owner.trim_ascii(), name.trim_ascii(), network.trim_ascii());
     let owner = OwnerId::new(std::str::from_utf8(owner).ok()?)?;
     let clean = !std::str::from_utf8(name).ok()?.contains(is_hostile);
     clean.then_some(())?;

@@ -2,13 +2,13 @@
 //!
 //! The delimiter is a comma, or a semicolon or tab if the header has that and no comma (Dutch Excel writes semicolons). Quotes
 //! are read as the `csv` crate reads them; a line end is `\n`, and one `\r` right before it belongs to it. Empty lines and
-//! those that begin with `#` are no rows, nor are those whose every field is empty, which spreadsheets leave behind. A record longer than [`RECORD_BYTES_MAX`], or whose quote never closes, is bad, and
-//! reading resumes at its second line: a lost quote costs one row. So is one over several lines of which a later one reads as a
-//! row of its own: its quote was lost too, and closed at another row's.
+//! those that begin with `#` are no rows, nor are those whose every field is empty, which spreadsheets leave behind. A record longer than [`RECORD_BYTES_MAX`], whose quote never closes, or with a field that may hold other rows, is bad, and
+//! reading resumes at its second line: a lost quote costs one row. A line break is allowed only in columns that are ignored: in
+//! any other it is an error, and in the header too.
 
 use crate::moment::Day;
 use crate::register::merge::Sink;
-use crate::register::owner::{OwnerId, Role, Scope};
+use crate::register::owner::{Role, Scope};
 use crate::register::report::FindingKind;
 use crate::register::row::{self, Attribute, Attributes, Row, RowClaim, Validity, Wrong, quote, read_text};
 use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
@@ -107,20 +107,14 @@ fn read_rows(lines: &mut Lines<'_>, header: &Header, sink: &mut Sink<'_>) {
             lines.advance_to(next_line(text, lines.at));
             return;
         }
-        let last = lines.line + newlines(whole.trim_ascii_end());
-        let goes_on = last > lines.line;
-        if goes_on && let Some(later) = later_row(whole, header) {
-            sink.bad_row(lines.line, swallows(last, lines.line + later));
-            lines.advance_to(next_line(text, lines.at));
-            return;
-        }
         if record.iter().any(|field| !field.trim_ascii().is_empty()) {
+            if let Some(wrong) = swallowed_rows(&record, header) {
+                sink.bad_row(lines.line, wrong);
+                lines.advance_to(next_line(text, lines.at));
+                return;
+            }
             match read_row(&record, header, lines.line) {
                 Ok(row) => sink.row(row),
-                Err(wrong) if goes_on => sink.bad_row(
-                    lines.line,
-                    format!("{wrong}; the row goes on to line {last} (look for a quote that is not closed)"),
-                ),
                 Err(wrong) => sink.bad_row(lines.line, wrong),
             }
         }
@@ -156,7 +150,7 @@ impl Lines<'_> {
     }
 
     fn advance_to(&mut self, at: usize) {
-        self.line += newlines(&self.text[self.at..at]);
+        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..at]).count() as u32;
         self.at = at;
     }
 }
@@ -164,38 +158,6 @@ impl Lines<'_> {
 /// The position after the next newline, or the end.
 fn next_line(text: &[u8], at: usize) -> usize {
     memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length + 1)
-}
-
-fn newlines(text: &[u8]) -> u32 {
-    memchr::memchr_iter(b'\n', text).count() as u32
-}
-
-/// The first later line of a record that reads as a row, counted from the record's first line as 0.
-fn later_row(whole: &[u8], header: &Header) -> Option<u32> {
-    let mut lines = whole.split(|&byte| byte == b'\n').zip(0..).skip(1);
-    lines.find(|(line, _)| !line.is_empty() && is_like_row(line, header)).map(|(_, number)| number)
-}
-
-fn swallows(last: u32, row: u32) -> Wrong {
-    format!(
-        "row goes on to line {last}, and line {row} reads as a row of its own (look for a quote that is not closed; a field \
-         may hold no line that is a row)"
-    )
-}
-
-/// Whether a line has the fields of a row and an owner's id: a row that is bad otherwise is one too.
-fn is_like_row(line: &[u8], header: &Header) -> bool {
-    // One column is no row: any word would be.
-    if header.fields < 2 || line.starts_with(b"#") {
-        return false;
-    }
-    let mut record = ByteRecord::new();
-    let read = reader(line, header.delimiter).read_byte_record(&mut record);
-    read.expect("reading from memory, ragged rows allowed, cannot fail")
-        && record.len() == header.fields
-        && OwnerId::allows(&String::from_utf8_lossy(
-            Fields { record: &record, header }.bytes(Column::OwnerId),
-        ))
 }
 
 /// What is wrong with the extent of a record, if anything.
@@ -227,6 +189,28 @@ fn ends_in_quotes(record: &[u8], delimiter: u8) -> bool {
     quoted
 }
 
+/// Says which field holds other rows, if one may: a quote that was lost is closed by the next row that has one.
+fn swallowed_rows(record: &ByteRecord, header: &Header) -> Option<Wrong> {
+    let at = (0..record.len()).find(|&at| may_hold_rows(record, at, header))?;
+    Some(format!(
+        "field {} {} may hold other rows (close its quote on this line, or write it without line breaks)",
+        at + 1,
+        quote(&record[at])
+    ))
+}
+
+/// Whether a field holds the rest of its row and the beginning of another up to that field, as far as delimiters tell.
+///
+/// A row that ends elsewhere has another number of fields than the header, and is bad anyhow: then the rest of its own row is enough.
+fn may_hold_rows(record: &ByteRecord, at: usize, header: &Header) -> bool {
+    let field = &record[at];
+    let Some(first) = memchr::memchr(b'\n', field) else { return false };
+    let last = memchr::memrchr(b'\n', field).unwrap_or(first);
+    let delimiters = |text: &[u8]| memchr::memchr_iter(header.delimiter, text).count();
+    let ends_a_row = delimiters(&field[..first]) + at + 1 >= header.fields;
+    ends_a_row && (record.len() != header.fields || delimiters(&field[last..]) >= at)
+}
+
 /// Reads the header, and says which columns are not known.
 fn read_header(lines: &mut Lines<'_>) -> Result<(Header, Option<String>), Wrong> {
     let text = lines.text;
@@ -247,14 +231,15 @@ fn read_header(lines: &mut Lines<'_>) -> Result<(Header, Option<String>), Wrong>
     let mut reader = reader(&text[lines.at..], delimiter);
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record).expect("reading from memory, ragged rows allowed, cannot fail");
-    let start = lines.at;
-    if let Some(broken) = record.iter().find(|field| field.contains(&b'\n')) {
-        return Err(format!(
-            "header has a line break in column {} (look for a quote that is not closed, and name each column on one line)",
-            quote(broken)
-        ));
+    let end = lines.at + reader.position().byte() as usize;
+    let is_open = end == text.len() && ends_in_quotes(&text[lines.at..end], delimiter);
+    if is_open || record.iter().any(|name| name.contains(&b'\n')) {
+        return Err(
+            "header holds a line break (look for a quote that is not closed, or put each name on one line)"
+                .to_owned(),
+        );
     }
-    lines.advance_to(start + reader.position().byte() as usize);
+    lines.advance_to(end);
     let (places, unknown) = place_columns(&record)?;
     Ok((Header { delimiter, fields: record.len(), places }, unknown))
 }
@@ -313,6 +298,7 @@ fn read_row<'r>(record: &'r ByteRecord, header: &Header, line: u32) -> Result<Ro
             "row has {found} fields and the header {expected} (quote a field that holds the delimiter)"
         ));
     }
+    fields.check_lines()?;
     let owner_id = fields.text(Column::OwnerId)?;
     let owner_id = owner_id.ok_or("owner_id is empty (every row needs one)")?;
     row::check_owner_id("owner_id", owner_id)?;
@@ -339,7 +325,27 @@ impl<'r> Fields<'r, '_> {
     }
 
     fn at(&self, column: usize) -> &'r [u8] {
-        self.header.places[column].and_then(|at| self.record.get(at)).unwrap_or_default().trim_ascii()
+        self.whole(column).trim_ascii()
+    }
+
+    fn whole(&self, column: usize) -> &'r [u8] {
+        self.header.places[column].and_then(|at| self.record.get(at)).unwrap_or_default()
+    }
+
+    /// No column that decides goes over lines, at its ends neither: where one does, a quote was lost.
+    fn check_lines(&self) -> Result<(), Wrong> {
+        let is_text = |column: &usize| {
+            [Attribute::Name, Attribute::Sector, Attribute::Ground].iter().any(|&it| it as usize == *column)
+        };
+        let mut deciding = (0..NAMES.len()).filter(|column| !is_text(column));
+        match deciding.find(|&column| self.whole(column).contains(&b'\n')) {
+            None => Ok(()),
+            Some(column) => Err(format!(
+                "{} {} holds a line break (a quote is probably missing on this line; if not, write it on one line)",
+                NAMES[column],
+                quote(self.whole(column))
+            )),
+        }
     }
 
     fn text(&self, column: Column) -> Result<Option<&'r str>, Wrong> {
