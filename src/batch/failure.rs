@@ -174,9 +174,9 @@ pub(super) fn run_code(error: &RunError) -> u8 {
         RunError::Format(DetectError::Unknown { .. }) | RunError::Name(_) => 64,
         RunError::Format(_) | RunError::Report(_) | RunError::Limit { .. } => 65,
         RunError::Spool(error) => spool_code(error),
-        RunError::Scratch(error)
-        | RunError::Temporary(TemporaryError { error, .. })
-        | RunError::Output(error) => io_code(error, 74),
+        RunError::Scratch(error) | RunError::Output(error) => io_code(error, 74),
+        // Nobody asked to read it: that it is not there is no missing input.
+        RunError::Temporary(TemporaryError { error, .. }) => io_code(error, 73),
         RunError::Changed => 75,
         RunError::Unbalanced(_) => 70,
         RunError::Cancelled => 130,

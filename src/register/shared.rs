@@ -1,7 +1,7 @@
 //! Addresses that serve many: prefixes of content networks, hosters, clouds and carriers, by kind.
 //!
 //! CSV with a header: `prefix` (a prefix, address or range, as `network` of a register) and `kind` (`cdn`, `hosting`, `cloud`, `cgnat`);
-//! other columns say nothing. It registers nobody: at such an address a name tells more than a `user` prefix that several organisations
+//! other columns say nothing, and no field holds a line break: where one does, a quote was lost. It registers nobody: at such an address a name tells more than a `user` prefix that several organisations
 //! registered.
 
 use crate::net::{Address, Range};
@@ -174,7 +174,14 @@ pub(super) fn read(text: &[u8], space: &mut SharedSpace, sink: &mut Sink<'_>) {
         if record.iter().all(<[u8]>::is_empty) {
             continue;
         }
-        match read_row(record.get(prefix), record.get(kind)) {
+        let row = match record.iter().find(|field| field.contains(&b'\n')) {
+            Some(field) => Err(format!(
+                "{} holds a line break, and may hold other rows (close its quote on this line)",
+                quote(field)
+            )),
+            None => read_row(record.get(prefix), record.get(kind)),
+        };
+        match row {
             Ok((range, kind)) => {
                 sink.report.rows += 1;
                 space.push(range, kind);
@@ -199,6 +206,7 @@ fn read_row(prefix: Option<&[u8]>, kind: Option<&[u8]>) -> Result<(Range, Shared
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::register::{ReadOptions, Register};
 
     #[test]
     fn a_header_with_prefix_and_kind_is_that_of_shared_addresses() {
@@ -217,6 +225,18 @@ mod tests {
         check("192.0.2.0/24", "isp", "write cdn, hosting, cloud or cgnat");
         check("", "cdn", "prefix is missing");
         check("192.0.2.0/24", "", "kind is missing");
+    }
+
+    #[test]
+    fn a_lost_quote_is_a_bad_row() {
+        for text in [
+            "prefix,kind,note\n192.0.2.0/24,cdn,\"a\n198.51.100.0/24,cdn,b\n",
+            "prefix,kind\n\"192.0.2.0/24,cdn\n\n",
+        ] {
+            let options = ReadOptions { keep_going: true, ..ReadOptions::default() };
+            let (register, report) = Register::read_bytes(&[("s.csv", text.as_bytes())], &options).unwrap();
+            assert_eq!((register.shared.ranges().len(), report.bad_rows), (0, 1), "{text}");
+        }
     }
 
     /// Random ranges of both families against looking at all of them.

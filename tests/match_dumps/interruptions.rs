@@ -304,6 +304,21 @@ fn what_this_user_may_not_read_or_write_is_said() {
 }
 
 #[test]
+fn a_temporary_directory_that_is_not_there_is_named_and_is_no_missing_input() {
+    let work = Work::new();
+    work.write("dump.csv", "ip,port\n192.0.2.1,80\n");
+    let done = run_script(
+        &work,
+        &format!(
+            "TMPDIR=$PWD/nowhere $DIJKWACHT {}",
+            match_words("--identifier x --output out --io read dump.csv")
+        ),
+    );
+    done.check(73, &["the temporary directory", "nowhere", "set TMPDIR"]);
+    assert!(!work.path("out").exists());
+}
+
+#[test]
 fn a_full_temporary_directory_is_named_with_its_remedy() {
     if !can_mount() {
         return;
