@@ -14,6 +14,7 @@ mod decider;
 mod fuse;
 mod group;
 mod judge;
+mod notices;
 mod preview;
 mod render;
 mod replay;

@@ -346,7 +346,12 @@ impl Piece {
     }
 
     fn is_for(&self, found: Match) -> bool {
-        (self.owner, self.held) == (found.owner(), found.verdict() > 0)
+        self.file() == (found.owner(), found.verdict() > 0)
+    }
+
+    /// Whose lines they are, and whether they wait for a person: those of a file have both in common.
+    pub(super) fn file(&self) -> (u32, bool) {
+        (self.owner, self.held)
     }
 
     pub(super) fn push(

@@ -4,7 +4,8 @@ use super::correct::{Changes, Correcting, Lost, Restriction, add, listed};
 use super::decider::{Decider, Excepted};
 use super::fuse::blown;
 use super::judge::{RunJudge, Spill};
-use super::render::{Piece, Records, render};
+use super::notices::Notices;
+use super::render::{Records, render};
 use super::report::{RecipientCount, RunReport, State};
 use super::residual::Residual;
 use super::sort::{Sorted, Sorter};
@@ -19,8 +20,8 @@ use crate::scan::{
     report_type_of,
 };
 use crate::spool::{
-    self, Account, ContentHash, DumpFacts, FeedName, Label, NoticeWriter, Occasion, Publication,
-    RecipientAccount, RunName, Spool, find_reference_key,
+    self, Account, ContentHash, DumpFacts, FeedName, Label, Occasion, Publication, RecipientAccount, RunName,
+    Spool, find_reference_key,
 };
 use crate::text::show;
 use serde_json::{Value, json};
@@ -125,6 +126,8 @@ struct Read<'r, 'j, 's> {
 /// Notices that are written, and what is said of their run.
 struct Staged<'s> {
     spool: &'s Spool,
+    /// Read for the last time, but not yet closed.
+    dump: Dump,
     facts: spool::RunFacts,
     occasion: Occasion,
 }
@@ -178,7 +181,7 @@ impl Read<'_, '_, '_> {
         if let Some(residual) = &scanned.residual {
             stage.write_residual(|out| residual.write(job.index, out))?;
         }
-        let mut notices = Notices::Stage { stage, current: None };
+        let mut notices = Notices::Stage { stage, open: None };
         let found = sort(job, &dump.facts, correcting, scanned, report)?;
         let needs_key = dump.facts.protection.needs_references();
         let key = needs_key.then(|| spool.reference_key()).transpose()?;
@@ -188,7 +191,7 @@ impl Read<'_, '_, '_> {
         let occasion = correcting.map_or(Occasion::Dump, |correcting| {
             Occasion::Correction(correcting.facts(job.index, report.changes.clone()))
         });
-        Ok(Some(Staged { spool, facts, occasion }))
+        Ok(Some(Staged { spool, dump, facts, occasion }))
     }
 }
 
@@ -493,46 +496,6 @@ fn by_size(job: &Job<'_>, by_owner: BTreeMap<u32, [u64; 2]>) -> Vec<RecipientCou
     counts
 }
 
-/// Where rendered lines go, file by file.
-enum Notices<'s> {
-    /// One file for all alerts; held ones are counted only.
-    File(File),
-    /// The stage; one writer at a time.
-    Stage { stage: &'s spool::Stage<'s>, current: Option<Current<'s>> },
-}
-
-/// The file that is being written: whose, whether held, and its writer.
-type Current<'s> = (u32, bool, Box<NoticeWriter<'s>>);
-
-impl Notices<'_> {
-    fn take(&mut self, piece: &Piece, decider: &Decider<'_>) -> Result<(), RunError> {
-        match self {
-            Self::File(_) if piece.held => Ok(()),
-            Self::File(file) => file.write_all(&piece.bytes).map_err(RunError::Scratch),
-            Self::Stage { stage, current } => {
-                let same = |(owner, held, _): &(u32, bool, _)| (*owner, *held) == (piece.owner, piece.held);
-                if !current.as_ref().is_some_and(same) {
-                    if let Some((_, _, writer)) = current.take() {
-                        writer.finish()?;
-                    }
-                    let recipient = decider.address(piece.owner)?;
-                    let writer = if piece.held { stage.held(recipient)? } else { stage.notice(recipient)? };
-                    *current = Some((piece.owner, piece.held, Box::new(writer)));
-                }
-                let (_, _, writer) = current.as_mut().expect("set above");
-                Ok(writer.append(&piece.bytes)?)
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), RunError> {
-        if let Self::Stage { current: Some((_, _, writer)), .. } = self {
-            writer.finish()?;
-        }
-        Ok(())
-    }
-}
-
 /// Renders all lines, and checks that the dump is still what it was and that the books balance.
 fn render_all(
     job: &Job<'_>,
@@ -554,11 +517,11 @@ fn render_all(
     let of = sorted.matches;
     let mut lines = 0;
     let rendered = render(sorted, &records, &*dump.format, &decider, job.cancelled, |pieces| {
-        for piece in pieces {
-            report.take(&piece, decider.sender(piece.owner));
+        for piece in &pieces {
+            report.take(piece, decider.sender(piece.owner));
             lines += piece.lines + piece.duplicates;
-            notices.take(&piece, &decider)?;
         }
+        notices.take(&pieces, &decider)?;
         (job.progress)(Progress::Rendered { lines, of });
         Ok(())
     });
@@ -700,9 +663,11 @@ fn publish(
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     (job.progress)(Progress::Began(Stage::Publish));
-    let Staged { spool, mut facts, occasion } = staged;
+    let Staged { spool, dump, mut facts, occasion } = staged;
     let account = account(job, report);
-    let written = stage.read_back()?;
+    // To close a large map takes as long as to read the notices.
+    let (written, ()) = rayon::join(|| stage.read_back(), || drop(dump));
+    let written = written?;
     report.books.check_staged(written.alerts() + written.held())?;
     facts.counts = json!(report.books);
     match written.accounted(account).publish_on(facts, occasion)? {
