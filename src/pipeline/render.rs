@@ -27,7 +27,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Matches that are rendered at once on all threads; their lines are in memory together.
-const BATCH_MATCHES: usize = 16 * 1024;
+const BATCH_MATCHES: usize = 12 * 1024;
 
 /// Alerts that one task renders.
 const TASK_GROUPS: usize = 512;
