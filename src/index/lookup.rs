@@ -16,8 +16,9 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use super::coverage::range_of;
 use super::layout::{
-    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_ENTRIES, FAN, IN_WIDE, KEY_BITS,
-    LEAF_KEYS_MAX, NO_DAY, NetsRow, NodeRow, OwnerRow, Row4, Row6, Section, TABLE, TermsRow, WideRow,
+    self, BITMAP6_WORDS, BLOCKS4_WORDS, BlockRow, DETAIL, DIRECTORY_BITS, DIRECTORY_ENTRIES, FAN, IN_WIDE,
+    KEY_BITS, LEAF_KEYS_MAX, NO_DAY, NetsRow, NodeRow, OwnerRow, Row4, Row6, Section, TABLE, TermsRow,
+    WideRow,
 };
 use super::names::Names;
 use super::{Claim, ClaimKey, Index, OwnerIx};
@@ -339,7 +340,7 @@ impl<'i> Finder<'i> {
     /// From a head of the directory of IPv4.
     #[inline]
     fn descend4(&self, head: u32, bits: u32) -> u32 {
-        self.descend(head, u64::from(bits) << 48)
+        self.descend(head, u64::from(bits) << (u32::BITS + DIRECTORY_BITS))
     }
 
     /// The block of an IPv6 address, if its /32 holds anything.
@@ -355,7 +356,7 @@ impl<'i> Finder<'i> {
     #[inline]
     fn head6(&self, bits: u128) -> u32 {
         let Some(block) = self.block6(bits) else { return 0 };
-        let head = self.descend(block.head.get(), ((bits >> 64) as u64) << 16);
+        let head = self.descend(block.head.get(), ((bits >> 64) as u64) << DIRECTORY_BITS);
         if head & TABLE == 0 { head } else { self.search64(layout::fan_start(head), bits as u64) }
     }
 

@@ -32,30 +32,7 @@ impl<'s> Notices<'s> {
                 alerts.try_for_each(|piece| file.write_all(&piece.bytes)).map_err(RunError::Scratch)
             }
             Self::Stage { stage, open } => {
-                let mut files: Vec<(Option<OpenFile<'_>>, &[Piece])> = pieces
-                    .chunk_by(|one, next| one.file() == next.file())
-                    .map(|pieces| (None, pieces))
-                    .collect();
-                let Some((first, first_pieces)) = files.first_mut() else { return Ok(()) };
-                *first = open.take_if(|open| open.of == first_pieces[0].file());
-                if let Some(file) = open.take() {
-                    file.writer.finish()?;
-                }
-                let last = files.len() - 1;
-                let write = |(at, (file, pieces)): (usize, (Option<OpenFile<'s>>, &[Piece]))| {
-                    let file = OpenFile::write(file, stage, pieces, decider)?;
-                    if at == last {
-                        return Ok(Some(file));
-                    }
-                    file.writer.finish()?;
-                    Ok(None)
-                };
-                let written: Vec<Result<Option<OpenFile<'_>>, RunError>> =
-                    files.into_par_iter().enumerate().map(write).collect();
-                // The first error is told, and the last file goes on.
-                for file in written {
-                    *open = file?;
-                }
+                *open = write_files(stage, open.take(), pieces, decider)?;
                 Ok(())
             }
         }
@@ -67,6 +44,36 @@ impl<'s> Notices<'s> {
         }
         Ok(())
     }
+}
+
+/// Writes the pieces file by file, the first behind what is open if it is of the same. The last file stays open.
+fn write_files<'s>(
+    stage: &'s Stage<'s>,
+    mut open: Option<OpenFile<'s>>,
+    pieces: &[Piece],
+    decider: &Decider<'_>,
+) -> Result<Option<OpenFile<'s>>, RunError> {
+    let Some(first) = pieces.first() else { return Ok(open) };
+    let goes_on = open.take_if(|open| open.of == first.file());
+    if let Some(file) = open {
+        file.writer.finish()?;
+    }
+    let files: Vec<&[Piece]> = pieces.chunk_by(|one, next| one.file() == next.file()).collect();
+    let last = files.len() - 1;
+    let before = std::iter::once(goes_on).chain(std::iter::repeat_with(|| None));
+    let files: Vec<_> = files.into_iter().zip(before).collect();
+    let write = |(at, (pieces, before)): (usize, (&[Piece], Option<OpenFile<'s>>))| {
+        let file = OpenFile::write(before, stage, pieces, decider)?;
+        if at == last {
+            return Ok(Some(file));
+        }
+        file.writer.finish()?;
+        Ok(None)
+    };
+    let written: Vec<Result<Option<OpenFile<'_>>, RunError>> =
+        files.into_par_iter().enumerate().map(write).collect();
+    // The first error is told.
+    written.into_iter().try_fold(None, |_, file| file)
 }
 
 impl<'s> OpenFile<'s> {

@@ -16,8 +16,8 @@ use crate::matcher::{DriveError, DriveOptions, Driven, drive, on_pool};
 use crate::policy::{Credibility, Fuse, FuseMode, Reliability, Tlp};
 use crate::register::Constituency;
 use crate::scan::{
-    Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, is_report_type, open_format,
-    report_type_of,
+    Content, Encoding, Format, Input, Source, SourceErrorKind, SourceOptions, count_newlines, is_report_type,
+    open_format, report_type_of,
 };
 use crate::spool::{
     self, Account, ContentHash, DumpFacts, FeedName, Label, Occasion, Publication, RecipientAccount, RunName,
@@ -542,7 +542,7 @@ fn write_output(notices: Notices<'_>, out: &mut dyn Write, report: &mut RunRepor
         if block.is_empty() {
             break;
         }
-        lines += memchr::memchr_iter(b'\n', block).count() as u64;
+        lines += count_newlines(block);
         let length = block.len();
         staged.consume(length);
     }
